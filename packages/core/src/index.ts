@@ -1,0 +1,6 @@
+export type { DistillationLoss, Taps } from './distillation.ts';
+export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
+export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';
+export type { AffineGrid, Observer, QuantizedRows, WeightQuantizer } from './quantization.ts';
+export { hash32, Random, type RandomState } from './random.ts';
+export type { Reporter, RunEvent } from './reporter.ts';
