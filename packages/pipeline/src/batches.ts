@@ -1,0 +1,91 @@
+import type { PackedBatch, Random } from '@sdq/core';
+import type { EncodedExample } from './encoded-example.ts';
+
+/** Packed sequences with their labels. */
+export interface Batch extends PackedBatch {
+  /** One label a sequence, or one a token row where the task labels tokens; IGNORED_LABEL where there is none. */
+  readonly labels: Int32Array;
+  /** Which examples these are, in the order of the sequences. */
+  readonly examples: readonly number[];
+}
+
+// Sorting within this many batches keeps like lengths together, so that attention's cost is even, while the
+// order of examples stays nearly free.
+const BATCHES_PER_BUCKET = 16;
+
+/**
+ * Groups examples into batches of at most `tokensPerBatch` tokens, sequences of like length together; an example
+ * longer than that is a batch of its own.
+ *
+ * @param random - shuffles the examples and the batches; without it the order is by length alone
+ * @returns the examples' indices, a list a batch
+ *
+ * @example
+ * ```ts
+ * import { groupByTokens } from '@sdq/pipeline';
+ *
+ * groupByTokens([5, 3, 4], 8); // [[1, 2], [0]]
+ * ```
+ */
+export function groupByTokens(
+  lengths: readonly number[],
+  tokensPerBatch: number,
+  random?: Random,
+): number[][] {
+  const byLength = (a: number, b: number) => lengths[a]! - lengths[b]! || a - b;
+  if (!random) return fill([...lengths.keys()].sort(byLength), lengths, tokensPerBatch);
+  const order = [...random.permutation(lengths.length)];
+  const buckets = fill(order, lengths, tokensPerBatch * BATCHES_PER_BUCKET);
+  const batches = buckets.flatMap((bucket) => fill(bucket.sort(byLength), lengths, tokensPerBatch));
+  return [...random.permutation(batches.length)].map((i) => batches[i]!);
+}
+
+function fill(order: readonly number[], lengths: readonly number[], budget: number): number[][] {
+  const groups: number[][] = [];
+  let used = Number.POSITIVE_INFINITY;
+  for (const i of order) {
+    const length = lengths[i]!;
+    if (used + length > budget) {
+      groups.push([]);
+      used = 0;
+    }
+    groups.at(-1)!.push(i);
+    used += length;
+  }
+  return groups;
+}
+
+/**
+ * Packs chosen examples into one batch.
+ *
+ * @example
+ * ```ts
+ * import { packBatch } from '@sdq/pipeline';
+ *
+ * const example = { ids: Int32Array.of(0, 9, 2), labels: Int32Array.of(1) };
+ * packBatch([example], [0]).offsets; // Int32Array [0, 3]
+ * ```
+ */
+export function packBatch(examples: readonly EncodedExample[], chosen: readonly number[]): Batch {
+  const picked = chosen.map((i) => examples[i]!);
+  const offsets = new Int32Array(picked.length + 1);
+  picked.forEach(({ ids }, i) => {
+    offsets[i + 1] = offsets[i]! + ids.length;
+  });
+  return {
+    ids: concatenate(picked.map(({ ids }) => ids)),
+    offsets,
+    labels: concatenate(picked.map(({ labels }) => labels)),
+    examples: chosen,
+  };
+}
+
+function concatenate(parts: readonly Int32Array[]): Int32Array {
+  const whole = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,9 @@
+/** One example as token ids, with its labels as class indices. */
+export interface EncodedExample {
+  /** [tokens] with the special tokens. */
+  readonly ids: Int32Array;
+  /** [1] for a task that labels texts; [tokens] for one that labels words, IGNORED_LABEL off first pieces. */
+  readonly labels: Int32Array;
+  /** For a task that labels words: the row of each word's first piece, -1 where it was cut off. */
+  readonly firstPiece?: Int32Array;
+}

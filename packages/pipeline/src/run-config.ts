@@ -1,0 +1,115 @@
+import { SdqError } from '@sdq/core';
+import { z } from 'zod';
+
+const recipe = z.strictObject({
+  epochs: z.int().min(1).max(1000),
+  learningRate: z.number().positive().max(1),
+  warmupShare: z.number().min(0).lt(1),
+  weightDecay: z.number().min(0).max(1),
+  clipNorm: z.number().positive(),
+  tokensPerBatch: z.int().min(16).max(1_000_000),
+  dropout: z.number().min(0).lt(1),
+});
+
+/** The quantized versions of the teacher that a run can make. */
+export const METHODS = ['ptq', 'qat', 'sdq', 'sdq-mse'] as const;
+
+/** The name of a quantized version. */
+export type Method = (typeof METHODS)[number];
+
+const runConfig = z.strictObject({
+  /** The XGLUE task. */
+  task: z.string(),
+  /** The folder that holds the tasks' folders (NC/, POS/, ...). */
+  data: z.string(),
+  /** The checkpoint folder to start from. */
+  model: z.string(),
+  /** The run folder. */
+  out: z.string(),
+  seed: z.int().min(0).max(0xffff_ffff),
+  methods: z.array(z.enum(METHODS)).min(1),
+  /** The dev languages to evaluate; absent: all that the data has. */
+  languages: z.array(z.string()).optional(),
+  /** Longer texts are cut to this many tokens. */
+  maxLength: z.int().min(8).max(8192),
+  /** Use at most so many training examples, or dev examples a language: the first ones. */
+  trainLimit: z.int().min(1).optional(),
+  devLimit: z.int().min(1).optional(),
+  plan: z.string(),
+  calibrationBatches: z.int().min(1).max(10_000),
+  trainEmbeddings: z.boolean(),
+  /** How the fp32 teacher is fine-tuned. */
+  finetune: recipe,
+  /** How QAT and SDQ train the quantized student. */
+  quantized: recipe,
+  distillation: z.strictObject({
+    /** The weight of the task's own cross-entropy. */
+    task: z.number().min(0),
+    /** alpha: the weight of the logits' divergence. */
+    logits: z.number().min(0),
+    /** beta: the weight of the attention outputs' divergence (Att-KLD) or squared error (Att-MSE). */
+    attention: z.number().min(0),
+    temperature: z.number().positive(),
+  }),
+});
+
+/** All that decides a run's result. */
+export type RunConfig = z.infer<typeof runConfig>;
+
+/** What a user may leave out of a {@link RunConfig}. */
+export type RunOptions = Pick<RunConfig, 'task' | 'data' | 'model' | 'out'> & {
+  readonly [K in keyof RunConfig]?: RunConfig[K] extends object | undefined
+    ? RunConfig[K] extends readonly unknown[] | undefined
+      ? RunConfig[K]
+      : Partial<RunConfig[K]>
+    : RunConfig[K];
+};
+
+const FINETUNE_EPOCHS: Record<string, number> = { NC: 5, NER: 2, PAWSX: 4, POS: 2, XNLI: 3 };
+const QUANTIZED_EPOCHS: Record<string, number> = { NC: 3, NER: 1, PAWSX: 1, POS: 1, XNLI: 1 };
+
+/**
+ * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
+ *
+ * @throws SdqError `bad-option` that names the option
+ *
+ * @example
+ * ```ts
+ * import { resolveRunConfig } from '@sdq/pipeline';
+ *
+ * resolveRunConfig({ task: 'POS', data: 'xglue', model: 'e5', out: 'runs/pos' }).finetune.epochs; // 2
+ * ```
+ */
+export function resolveRunConfig(options: RunOptions): RunConfig {
+  const training = { warmupShare: 0.1, weightDecay: 0.01, clipNorm: 1, tokensPerBatch: 1024 };
+  const parsed = runConfig.safeParse({
+    seed: 0,
+    methods: ['ptq', 'qat', 'sdq'],
+    maxLength: 256,
+    plan: 'w8a8',
+    calibrationBatches: 24,
+    trainEmbeddings: false,
+    ...options,
+    finetune: {
+      ...training,
+      epochs: FINETUNE_EPOCHS[options.task] ?? 3,
+      learningRate: 1e-4,
+      dropout: 0.1,
+      ...options.finetune,
+    },
+    quantized: {
+      ...training,
+      epochs: QUANTIZED_EPOCHS[options.task] ?? 1,
+      learningRate: 2e-5,
+      dropout: 0,
+      ...options.quantized,
+    },
+    distillation: { task: 1, logits: 1, attention: 1, temperature: 1, ...options.distillation },
+  });
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new SdqError(
+    'bad-option',
+    `The option ${issue.path.join('.') || 'of the run'} is wrong: ${issue.message}.`,
+  );
+}

@@ -1,0 +1,154 @@
+import { Random, type Reporter, SdqError } from '@sdq/core';
+import { AdamW, globalNorm } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
+import { type Batch, groupByTokens, packBatch } from './batches.ts';
+import type { EncodedExample } from './encoded-example.ts';
+import { warmupLinear } from './schedule.ts';
+
+/** How one stage of training runs. */
+export interface TrainingRecipe {
+  readonly epochs: number;
+  /** The largest learning rate, reached after the warm-up. */
+  readonly learningRate: number;
+  /** The share of all steps in which the learning rate rises, in [0, 1). */
+  readonly warmupShare: number;
+  /** Decoupled weight decay of matrices; biases and LayerNorm have none. */
+  readonly weightDecay: number;
+  /** The largest global norm of the gradients. */
+  readonly clipNorm: number;
+  readonly tokensPerBatch: number;
+  /** The share of activations that dropout zeroes, in [0, 1). */
+  readonly dropout: number;
+}
+
+/** The loss of one step: the sum to descend, and its parts for the log. */
+export interface StepLoss {
+  readonly total: tf.Scalar;
+  readonly parts: Readonly<Record<string, tf.Scalar>>;
+}
+
+/** What {@link train} needs. */
+export interface TrainingRequest {
+  readonly stage: string;
+  readonly examples: readonly EncodedExample[];
+  /** The parameters to train, by name; their values change in place. */
+  readonly variables: ReadonlyMap<string, tf.Variable>;
+  readonly recipe: TrainingRecipe;
+  readonly seed: number;
+  readonly reporter: Reporter;
+  /** The loss of a batch; it may draw from `random`, which is the same for the same seed and step. */
+  readonly loss: (batch: Batch, step: StepContext) => StepLoss;
+  /** Runs before the gradient is taken, outside of its tape; what it returns reaches `loss` and is disposed. */
+  readonly prepare?: (batch: Batch) => tf.TensorContainer;
+  /** The score on English dev, after each epoch. */
+  readonly evaluate?: () => Promise<number>;
+}
+
+/** What the loss of a step may use. */
+export interface StepContext {
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly random: Random;
+  readonly prepared: tf.TensorContainer;
+}
+
+/** What a stage of training did. */
+export interface TrainingSummary {
+  readonly steps: number;
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+/**
+ * Trains variables by AdamW with warm-up, linear decay and clipping of the global gradient norm, on batches
+ * filled by token budget.
+ *
+ * The order of the data, every random mask and so the result depend on the seed alone.
+ *
+ * @throws SdqError `bad-value` when the loss or a gradient is no longer finite: names the step and the examples
+ */
+export async function train(request: TrainingRequest): Promise<TrainingSummary> {
+  const { stage, examples, variables, recipe, reporter } = request;
+  const random = new Random(request.seed).fork(stage);
+  const lengths = examples.map(({ ids }) => ids.length);
+  const epochs = Array.from({ length: recipe.epochs }, (_, epoch) =>
+    groupByTokens(lengths, recipe.tokensPerBatch, random.fork(`epoch ${epoch}`)),
+  );
+  const totalSteps = epochs.reduce((sum, groups) => sum + groups.length, 0);
+  const totalTokens = recipe.epochs * lengths.reduce((a, b) => a + b, 0);
+  const optimizer = new AdamW();
+  const leaves = [...variables.values()];
+  const started = performance.now();
+  let step = 0;
+  let tokens = 0;
+  let evaluating = 0;
+  let score: number | undefined;
+  reporter.start(stage, totalTokens, 'tokens');
+  try {
+    for (const groups of epochs) {
+      for (const group of groups) {
+        const batch = packBatch(examples, group);
+        const figures = trainStep(batch, step);
+        tokens += batch.ids.length;
+        step += 1;
+        const seconds = (performance.now() - started - evaluating) / 1000;
+        reporter.event({ event: 'step', stage, step, ...figures, tokensPerSecond: tokens / seconds });
+        reporter.progress(tokens, {
+          'tokens/s': tokens / seconds,
+          loss: figures.loss,
+          ...(score === undefined ? {} : { 'en dev': score }),
+        });
+        await yieldToEvents();
+      }
+      if (request.evaluate) {
+        const before = performance.now();
+        score = await request.evaluate();
+        evaluating += performance.now() - before;
+        reporter.event({ event: 'evaluation', stage, step, language: 'en', score });
+      }
+    }
+  } finally {
+    reporter.stop();
+    optimizer.dispose();
+  }
+  return { steps: step, tokens, seconds: (performance.now() - started - evaluating) / 1000 };
+
+  function trainStep(batch: Batch, step: number): { loss: number; [figure: string]: number } {
+    const prepared = tf.tidy(() => request.prepare?.(batch) ?? null);
+    const parts: Record<string, number> = {};
+    const context = { step, totalSteps, random: random.fork(`step ${step}`), prepared };
+    const { value, grads } = tf.variableGrads(() => {
+      const loss = request.loss(batch, context);
+      for (const [name, part] of Object.entries(loss.parts)) parts[name] = part.dataSync()[0]!;
+      return loss.total;
+    }, leaves);
+    const loss = value.dataSync()[0]!;
+    const gradients = Object.fromEntries([...variables].map(([name, leaf]) => [name, grads[leaf.name]!]));
+    const norm = globalNorm(Object.values(gradients));
+    if (Number.isFinite(loss) && Number.isFinite(norm)) {
+      optimizer.step(gradients, Object.fromEntries(variables), {
+        learningRate: recipe.learningRate * warmupLinear(step, totalSteps, recipe.warmupShare),
+        gradientScale: Math.min(1, recipe.clipNorm / (norm + 1e-6)),
+        weightDecay: (name) => (decays(name) ? recipe.weightDecay : 0),
+      });
+    }
+    tf.dispose([value, grads, prepared]);
+    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      throw new SdqError(
+        'bad-value',
+        `The ${Number.isFinite(loss) ? 'gradient' : 'loss'} of "${stage}" is ${Number.isFinite(loss) ? norm : loss} ` +
+          `at step ${step + 1}, on the examples ${batch.examples.join(', ')}: lower the learning rate.`,
+      );
+    }
+    return { loss, ...parts, gradientNorm: norm };
+  }
+}
+
+function decays(name: string): boolean {
+  return name.endsWith('.weight') && !name.includes('LayerNorm');
+}
+
+/** Lets timers, signals and the terminal have their turn between two steps. */
+function yieldToEvents(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

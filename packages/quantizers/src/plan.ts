@@ -1,0 +1,94 @@
+import { SdqError, type Site, unknownName, type WeightQuantizer } from '@sdq/core';
+import { perChannel } from './weight-quantizers.ts';
+
+/** What happens to the sites that a pattern matches. */
+export interface PlanRule {
+  /** A site pattern: `*` stands for one part between dots, `**` for any number of parts. */
+  readonly match: string;
+  /** How the weight is quantized; absent: it stays float. */
+  readonly weight?: WeightQuantizer;
+  /** The bits of the input's static per-tensor grid; absent: it stays float. */
+  readonly activationBits?: number;
+}
+
+/** An ordered list of rules: the first that matches a site decides. */
+export type Plan = readonly PlanRule[];
+
+/** What a plan decided for one model: the rule of each quantized site. */
+export type ResolvedPlan = ReadonlyMap<Site, PlanRule>;
+
+/**
+ * Whether a site pattern matches a site.
+ *
+ * @example
+ * ```ts
+ * import { matchesSite } from '@sdq/quantizers';
+ *
+ * matchesSite('encoder.layer.*.attention.**', 'encoder.layer.3.attention.self.query'); // true
+ * ```
+ */
+export function matchesSite(pattern: string, site: Site): boolean {
+  return matchesParts(pattern.split('.'), site.split('.'));
+}
+
+function matchesParts(pattern: readonly string[], site: readonly string[]): boolean {
+  const [first, ...rest] = pattern;
+  if (first === undefined) return site.length === 0;
+  if (first === '**') return site.some((_, i) => matchesParts(rest, site.slice(i))) || rest.length === 0;
+  return site.length > 0 && (first === '*' || first === site[0]) && matchesParts(rest, site.slice(1));
+}
+
+/**
+ * Gives each site the first rule that matches it.
+ *
+ * @throws SdqError `bad-plan` when a rule matches no site of the model
+ *
+ * @example
+ * ```ts
+ * import { createPlan, resolvePlan } from '@sdq/quantizers';
+ *
+ * resolvePlan(createPlan('w8a8'), ['embeddings.word_embeddings', 'classifier']).size; // 2
+ * ```
+ */
+export function resolvePlan(plan: Plan, sites: readonly Site[]): ResolvedPlan {
+  for (const rule of plan) {
+    if (!sites.some((site) => matchesSite(rule.match, site))) {
+      throw new SdqError(
+        'bad-plan',
+        `The plan's rule "${rule.match}" matches no site of this model, whose sites are like "${sites[0]}".`,
+      );
+    }
+  }
+  const resolved = new Map<Site, PlanRule>();
+  for (const site of sites) {
+    const rule = plan.find(({ match }) => matchesSite(match, site));
+    if (rule && (rule.weight || rule.activationBits !== undefined)) resolved.set(site, rule);
+  }
+  return resolved;
+}
+
+const presets = {
+  w8a8: (): Plan => [
+    // The lookup has no activation to quantize; its table is quantized per row.
+    { match: 'embeddings.**', weight: perChannel(8) },
+    { match: '**', weight: perChannel(8), activationBits: 8 },
+  ],
+} as const;
+
+/**
+ * A ready plan by its name. `w8a8`: weights 8 bits per output channel, embeddings 8 bits per row, the input of
+ * every linear 8 bits per tensor.
+ *
+ * @throws SdqError `unknown-name` that lists the presets
+ *
+ * @example
+ * ```ts
+ * import { createPlan } from '@sdq/quantizers';
+ *
+ * createPlan('w8a8').length; // 2
+ * ```
+ */
+export function createPlan(preset: string): Plan {
+  if (!Object.hasOwn(presets, preset)) throw unknownName('plan', preset, Object.keys(presets));
+  return presets[preset as keyof typeof presets]();
+}

@@ -1,0 +1,33 @@
+// Fails when the types or entry points of a packed package would not work for its users.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const scratch = mkdtempSync(join(tmpdir(), 'sdq-pack-'));
+let failed = false;
+try {
+  for (const name of readdirSync(join(root, 'packages'))) {
+    const folder = join(root, 'packages', name);
+    // pnpm, not npm, applies `publishConfig` when it packs.
+    run('npx', ['--yes', 'pnpm@10.34.9', 'pack', '--pack-destination', scratch], folder);
+  }
+  for (const tarball of readdirSync(scratch)) {
+    const path = join(scratch, tarball);
+    run(join(root, 'node_modules/.bin/publint'), ['--strict', path], root);
+    run(join(root, 'node_modules/.bin/attw'), [path, '--profile', 'esm-only', '--quiet'], root);
+  }
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+process.exitCode = failed ? 1 : 0;
+
+function run(command, args, cwd) {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  if (status !== 0) {
+    failed = true;
+    console.error(`${command} ${args.join(' ')}\n${stdout}${stderr}`);
+  }
+}
