@@ -38,10 +38,12 @@ export interface TrainingRequest {
   readonly reporter: Reporter;
   /** The loss of a batch; it may draw from `random`, which is the same for the same seed and step. */
   readonly loss: (batch: Batch, step: StepContext) => StepLoss;
-  /** Runs before the gradient is taken, outside of its tape; what it returns reaches `loss` and is disposed. */
-  readonly prepare?: (batch: Batch) => tf.TensorContainer;
+  /** What the teacher shows for a batch, taken outside of the gradient's tape; the trainer disposes it. */
+  readonly prepare?: ((batch: Batch) => Taps) | undefined;
   /** The score on English dev, after each epoch. */
-  readonly evaluate?: () => Promise<number>;
+  readonly evaluate?: (() => Promise<number>) | undefined;
+  /** The table of which a step trains only the rows that the batch's ids name. */
+  readonly sparse?: string | undefined;
 }
 
 /** What the loss of a step may use. */
@@ -49,7 +51,10 @@ export interface StepContext {
   readonly step: number;
   readonly totalSteps: number;
   readonly random: Random;
-  readonly prepared: tf.TensorContainer;
+  /** What `prepare` returned. */
+  readonly prepared: Taps | undefined;
+  /** With `sparse`: the table's rows [unique ids, hidden] that the batch's ids count in. */
+  readonly rows: tf.Variable | undefined;
 }
 
 /** What a stage of training did. */

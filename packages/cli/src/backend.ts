@@ -1,0 +1,41 @@
+import { createRequire } from 'node:module';
+import { dirname, sep } from 'node:path';
+import { type Reporter, SdqError, unknownName } from '@sdq/core';
+import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
+import * as tf from '@tensorflow/tfjs';
+
+/** The backends that commands can run on. */
+export const BACKENDS = ['sdq-cpu', 'wasm'] as const;
+
+/**
+ * Sets the tensor backend: the one asked for, or the fastest that there is.
+ *
+ * @returns its name, with what it runs on
+ * @throws SdqError `unavailable` when the backend that was asked for cannot run here
+ */
+export async function selectBackend(name: string | undefined, reporter: Reporter): Promise<string> {
+  if (name !== undefined && !BACKENDS.some((known) => known === name)) throw unknownName('backend', name, BACKENDS);
+  if (name !== 'wasm') {
+    try {
+      await useSdqCpu();
+      const { path, threads } = sdqCpuInfo();
+      return `sdq-cpu (${path}, ${threads} threads)`;
+    } catch (error) {
+      if (name === 'sdq-cpu' || !(error instanceof SdqError && error.code === 'unavailable')) throw error;
+      reporter.message(
+        `${error.message} Until then the wasm backend of TensorFlow.js runs instead: one thread, about 10 times slower.`,
+      );
+    }
+  }
+  await useWasm();
+  return 'wasm (1 thread)';
+}
+
+async function useWasm(): Promise<void> {
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+  setWasmPaths(dirname(entry) + sep);
+  if (!(await tf.setBackend('wasm'))) {
+    throw new SdqError('unavailable', 'The wasm backend of TensorFlow.js did not start: use Node 20.19 or newer.');
+  }
+}

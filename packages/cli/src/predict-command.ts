@@ -1,0 +1,43 @@
+import { createInterface } from 'node:readline';
+import { loadClassifier, predictClasses } from '@sdq/pipeline';
+import { selectBackend } from './backend.ts';
+import type { CommonFlags } from './run-command.ts';
+import { TerminalReporter } from './terminal-reporter.ts';
+
+const MAX_LENGTH = 512;
+const LINES_AT_ONCE = 256;
+
+/** `sdq predict`: a label for each line, or a tag for each of its words. */
+export async function predictCommand(folder: string, flags: CommonFlags): Promise<void> {
+  const reporter = new TerminalReporter(process.stderr, flags.quiet);
+  await selectBackend(flags.backend, reporter);
+  const { classify, tokenizer, head } = await loadClassifier(folder);
+  const labelsWords = head.kind === 'token-classification';
+
+  const label = async (lines: readonly string[]): Promise<void> => {
+    const split = lines.map((line) => line.split(/\s+/u).filter((word) => word !== ''));
+    const examples = lines.map((line, i) => {
+      if (!labelsWords) return { ids: tokenizer.encode(line, undefined, MAX_LENGTH), labels: new Int32Array(0) };
+      return { ...tokenizer.encodeWords(split[i]!, MAX_LENGTH), labels: new Int32Array(0) };
+    });
+    const classes = await predictClasses(classify, examples);
+    lines.forEach((line, i) => {
+      const named = [...classes[i]!].map((index) => head.labels[index] ?? '');
+      process.stdout.write(`${flags.json ? json(line, split[i]!, named) : plain(line, split[i]!, named)}\n`);
+    });
+  };
+  const plain = (line: string, words: readonly string[], labels: readonly string[]) =>
+    labelsWords ? words.map((word, i) => `${word}/${labels[i]}`).join(' ') : `${labels[0]}\t${line}`;
+  const json = (line: string, words: readonly string[], labels: readonly string[]) =>
+    JSON.stringify(labelsWords ? { words, labels } : { text: line, label: labels[0] });
+
+  let waiting: string[] = [];
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (line.trim() === '') continue;
+    waiting.push(line);
+    if (waiting.length < LINES_AT_ONCE) continue;
+    await label(waiting);
+    waiting = [];
+  }
+  if (waiting.length > 0) await label(waiting);
+}

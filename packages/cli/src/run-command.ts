@@ -1,0 +1,114 @@
+import { SdqError } from '@sdq/core';
+import { fetchDefaultCheckpoint } from '@sdq/models';
+import { type Results, resolveRunConfig, run, type RunOptions, scoreTable } from '@sdq/pipeline';
+import { selectBackend } from './backend.ts';
+import { duration, TerminalReporter } from './terminal-reporter.ts';
+import { textTable } from './text-table.ts';
+
+/** The flags that every command with a model has. */
+export interface CommonFlags {
+  readonly backend?: string;
+  readonly quiet?: boolean;
+  readonly json?: boolean;
+}
+
+/** The flags of `sdq run`. */
+export interface RunFlags extends CommonFlags {
+  readonly task: string;
+  readonly xglue: string;
+  readonly out: string;
+  readonly model?: string;
+  readonly languages?: string[];
+  readonly methods?: string[];
+  readonly seed?: number;
+  readonly epochs?: number;
+  readonly learningRate?: number;
+  readonly quantizedEpochs?: number;
+  readonly quantizedLearningRate?: number;
+  readonly tokensPerBatch?: number;
+  readonly maxLength?: number;
+  readonly trainLimit?: number;
+  readonly devLimit?: number;
+  readonly trainEmbeddings?: boolean;
+  readonly alpha?: number;
+  readonly beta?: number;
+  readonly temperature?: number;
+}
+
+/** `sdq run`: the main job on a task of XGLUE. */
+export async function runCommand(flags: RunFlags): Promise<Results> {
+  const reporter = new TerminalReporter(process.stderr, flags.quiet);
+  // All that can be wrong with the flags is found before the first download.
+  const options = (model: string) => resolveRunConfig(runOptions(flags, model));
+  options(flags.model ?? '');
+  const model = flags.model ?? (await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) }));
+  const backend = await selectBackend(flags.backend, reporter);
+  reporter.message(`Running on ${backend}.`);
+  const results = await run(options(model), reporter, backend);
+  process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, flags.out)}\n`);
+  return results;
+}
+
+function runOptions(flags: RunFlags, model: string): RunOptions {
+  const given = <T extends object>(values: T) =>
+    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+      [K in keyof T]: Exclude<T[K], undefined>;
+    };
+  const shared = { tokensPerBatch: flags.tokensPerBatch };
+  const options = given({
+    task: flags.task,
+    data: flags.xglue,
+    model,
+    out: flags.out,
+    languages: flags.languages,
+    methods: flags.methods,
+    seed: flags.seed,
+    maxLength: flags.maxLength,
+    trainLimit: flags.trainLimit,
+    devLimit: flags.devLimit,
+    trainEmbeddings: flags.trainEmbeddings,
+    finetune: given({ ...shared, epochs: flags.epochs, learningRate: flags.learningRate }),
+    quantized: given({ ...shared, epochs: flags.quantizedEpochs, learningRate: flags.quantizedLearningRate }),
+    distillation: given({ logits: flags.alpha, attention: flags.beta, temperature: flags.temperature }),
+  });
+  return options as RunOptions;
+}
+
+/** What a run found, for a person at a terminal. */
+export function summary(results: Results, out: string): string {
+  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
+  const { fp32, ...small } = results.bytes;
+  const sizes = Object.values(small).map(
+    (bytes) => `int8 ${megabytes(bytes!)} (${((100 * bytes!) / fp32).toFixed(1)} %)`,
+  );
+  return [
+    '',
+    textTable(scoreTable(results.scores)),
+    '',
+    `Size on disk: fp32 ${megabytes(fp32)}, ${sizes.join(', ')}`,
+    `Training: ${Math.round(results.trainTokensPerSecond)} tokens/s; peak memory ${megabytes(results.peakMemoryBytes)}; ${duration(results.seconds)} in all`,
+    `Report: ${out}/report.html`,
+    `Next: echo "your text" | sdq predict ${out}/student`,
+  ].join('\n');
+}
+
+/** `sdq quickstart`: the main job on the project's own small topic set. */
+export async function quickstartCommand(flags: CommonFlags & { model?: string; out?: string }): Promise<void> {
+  const { topicsFolder } = await import('@sdq/xglue');
+  await runCommand({ ...flags, task: 'NC', xglue: topicsFolder(), out: flags.out ?? 'runs/quickstart' });
+}
+
+/** Turns a flag's text into a number. */
+export function numberFlag(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || Number.isNaN(value)) throw new SdqError('bad-option', `"${text}" is not a number.`);
+  return value;
+}
+
+/** Turns a flag's text into a list. */
+export function listFlag(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}

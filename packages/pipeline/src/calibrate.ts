@@ -1,0 +1,48 @@
+import type { AffineGrid, EncoderOps, PackedBatch, Site } from '@sdq/core';
+import { createObserver, gridForRange, ObservingOps, type ObserverName, type ResolvedPlan } from '@sdq/quantizers';
+import * as tf from '@tensorflow/tfjs';
+
+/** A range of values. */
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/**
+ * Runs batches through the float encoder and observes the input of each site whose activation the plan
+ * quantizes, with several observers in one pass.
+ *
+ * @param forward - runs the encoder with the given interpreter
+ * @returns for each observer, the range of each site
+ */
+export async function calibrate<Name extends ObserverName>(
+  names: readonly Name[],
+  plan: ResolvedPlan,
+  float: EncoderOps<tf.Tensor>,
+  batches: readonly PackedBatch[],
+  forward: (ops: EncoderOps<tf.Tensor>, batch: PackedBatch) => void,
+): Promise<Record<Name, Map<Site, Range>>> {
+  const layers: ObservingOps[] = [];
+  let ops = float;
+  for (const name of names) {
+    const observing = new ObservingOps(ops, plan, () => createObserver(name));
+    layers.push(observing);
+    ops = observing;
+  }
+  for (const batch of batches) {
+    tf.tidy(() => forward(ops, batch));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const ranges = layers.map(
+    ({ observers }, i) =>
+      [names[i]!, new Map([...observers].map(([site, observer]) => [site, observer.range()]))] as const,
+  );
+  return Object.fromEntries(ranges) as Record<Name, Map<Site, Range>>;
+}
+
+/** The grid of each site for its range. */
+export function gridsForRanges(ranges: ReadonlyMap<Site, Range>, plan: ResolvedPlan): Map<Site, AffineGrid> {
+  return new Map(
+    [...ranges].map(([site, range]) => [site, gridForRange(range, plan.get(site)!.activationBits)]),
+  );
+}

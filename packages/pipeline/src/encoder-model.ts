@@ -1,0 +1,67 @@
+import type { EncoderOps, PackedBatch, Site } from '@sdq/core';
+import { type EncoderConfig, forward, type Head, type HostTensor } from '@sdq/models';
+import * as tf from '@tensorflow/tfjs';
+
+/** An encoder with a head, its parameters as tensors by their names in the checkpoint. */
+export interface EncoderModel {
+  readonly config: EncoderConfig;
+  readonly head: Head;
+  readonly parameters: ReadonlyMap<string, tf.Tensor>;
+}
+
+/** The table of word pieces: the largest parameter, shared by every version of a model while it is frozen. */
+export const WORD_EMBEDDINGS = 'embeddings.word_embeddings.weight';
+
+/** The logits of a batch under an interpreter. */
+export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: PackedBatch): tf.Tensor {
+  return forward(ops, model.config, model.parameters, batch, model.head).logits;
+}
+
+/** Parameters from a file as tensors. */
+export function tensorsFrom(host: ReadonlyMap<string, HostTensor>): Map<string, tf.Tensor> {
+  return new Map([...host].map(([name, { shape, data }]) => [name, tf.tensor(data, [...shape])]));
+}
+
+/** Parameters as they are written to a file. */
+export function hostTensors(parameters: ReadonlyMap<string, tf.Tensor>): Map<string, HostTensor> {
+  return new Map(
+    [...parameters].map(([name, tensor]) => [
+      name,
+      { shape: tensor.shape, data: tensor.dataSync() as Float32Array },
+    ]),
+  );
+}
+
+/**
+ * Variables that start from the model's parameters, each with memory of its own, since the optimizer writes in
+ * place.
+ *
+ * @param trains - which parameters: the others stay as they are
+ */
+export function trainableCopies(
+  model: EncoderModel,
+  trains: (name: string) => boolean,
+): Map<string, tf.Variable> {
+  const chosen = [...model.parameters].filter(([name]) => trains(name));
+  return new Map(
+    chosen.map(([name, tensor]) => {
+      const copy = tf.tensor(Float32Array.from(tensor.dataSync()), tensor.shape);
+      const variable = tf.variable(copy);
+      copy.dispose();
+      return [name, variable];
+    }),
+  );
+}
+
+/** The sites that a quantization plan can speak of: every matrix of the model. */
+export function sitesOf(model: EncoderModel): Site[] {
+  return [...model.parameters]
+    .filter(([name, tensor]) => tensor.rank === 2 && name.endsWith('.weight'))
+    .map(([name]) => name.slice(0, -'.weight'.length));
+}
+
+/** Disposes the parameters of a model, save those that another still uses. */
+export function disposeModel(model: EncoderModel, shared: EncoderModel | undefined = undefined): void {
+  const kept = new Set(shared?.parameters.values());
+  for (const tensor of model.parameters.values()) if (!kept.has(tensor)) tensor.dispose();
+}

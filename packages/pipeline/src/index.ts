@@ -1,0 +1,22 @@
+export { type Batch, groupByTokens, packBatch } from './batches.ts';
+export { calibrate, gridsForRanges, type Range } from './calibrate.ts';
+export {
+  type Dataset,
+  type DevSet,
+  exampleEncoder,
+  loadDataset,
+  majorityShare,
+  scoreLanguages,
+  tokenCount,
+} from './dataset.ts';
+export type { EncodedExample } from './encoded-example.ts';
+export { disposeModel, type EncoderModel, logitsOf, sitesOf, tensorsFrom } from './encoder-model.ts';
+export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
+export { type Classifier, predictClasses } from './predict.ts';
+export { reportPage } from './report.ts';
+export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
+export { run } from './run.ts';
+export { METHODS, type Method, resolveRunConfig, type RunConfig, type RunOptions } from './run-config.ts';
+export { warmupLinear } from './schedule.ts';
+export { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
+export { train, type TrainingRecipe, type TrainingRequest, type TrainingSummary } from './trainer.ts';

@@ -1,0 +1,94 @@
+/** A score per language, each in [0, 1]. */
+export type LanguageScores = Readonly<Record<string, number>>;
+
+/** The versions of a model that a run scores, in the order of tables. */
+export const VERSION_LABELS: Readonly<Record<string, string>> = {
+  fp32: 'fp32 teacher',
+  ptqMinMax: 'PTQ min-max',
+  ptqPercentile: 'PTQ percentile',
+  qat: 'QAT',
+  sdq: 'SDQ (Att-KLD)',
+  sdqMse: 'SDQ (Att-MSE)',
+};
+
+/** What a run found: the content of `results.json`. */
+export interface Results {
+  readonly task: string;
+  /** What the scores are, in the official scorer's terms. */
+  readonly metric: string;
+  /**
+   * By version, then language. `ptq` repeats the better of `ptqMinMax` and `ptqPercentile` on English dev.
+   */
+  readonly scores: Readonly<Record<string, LanguageScores>>;
+  /** The mean over all languages, by version. */
+  readonly average: Readonly<Record<string, number>>;
+  /** The mean over the languages that were never trained on, by version. */
+  readonly averageZeroShot: Readonly<Record<string, number>>;
+  /** The share of the most frequent label, or tag, in each language: what a constant guess scores. */
+  readonly majority: LanguageScores;
+  /** Examples scored, by language. */
+  readonly examples: Readonly<Record<string, number>>;
+  /** Languages that the official benchmark does not have for this task. */
+  readonly unofficialLanguages: readonly string[];
+  /** Bytes of the weights file on disk. */
+  readonly bytes: { readonly fp32: number; readonly sdq?: number };
+  /** Tokens of training text a second, over all stages. */
+  readonly trainTokensPerSecond: number;
+  /** The largest resident memory of the process. */
+  readonly peakMemoryBytes: number;
+  /** Wall time of the run, without set-up; a run that was interrupted adds its parts up. */
+  readonly seconds: number;
+  /** Wall time by stage. */
+  readonly stageSeconds: Readonly<Record<string, number>>;
+  readonly backend: string;
+  readonly machine: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly config: unknown;
+}
+
+/**
+ * The mean of the scores of some languages.
+ *
+ * @example
+ * ```ts
+ * import { meanScore } from '@sdq/pipeline';
+ *
+ * meanScore({ en: 1, de: 0.5 }, ['en', 'de']); // 0.75
+ * ```
+ */
+export function meanScore(scores: LanguageScores, languages: readonly string[] = Object.keys(scores)): number {
+  return languages.reduce((sum, language) => sum + scores[language]!, 0) / languages.length;
+}
+
+/**
+ * The scores as rows of text: a row a language, a column a version, averages last.
+ *
+ * @example
+ * ```ts
+ * import { scoreTable } from '@sdq/pipeline';
+ *
+ * scoreTable({ fp32: { en: 0.9 }, sdq: { en: 0.89 } })[1]; // ['en', '90.0', '89.0']
+ * ```
+ */
+export function scoreTable(scores: Results['scores']): string[][] {
+  const versions = Object.keys(VERSION_LABELS).filter((version) => version in scores);
+  const languages = sortLanguages(Object.keys(scores.fp32 ?? {}));
+  const row = (label: string, pick: (version: string) => number) => [
+    label,
+    ...versions.map((version) => (100 * pick(version)).toFixed(1)),
+  ];
+  const zeroShot = languages.filter((language) => language !== 'en');
+  return [
+    ['', ...versions.map((version) => VERSION_LABELS[version]!)],
+    ...languages.map((language) => row(language, (version) => scores[version]![language]!)),
+    row('average', (version) => meanScore(scores[version]!, languages)),
+    ...(zeroShot.length > 0
+      ? [row('zero-shot', (version) => meanScore(scores[version]!, zeroShot))]
+      : []),
+  ];
+}
+
+/** English, the language of training, first; the others by their codes. */
+export function sortLanguages(languages: readonly string[]): string[] {
+  return [...languages].sort((a, b) => Number(b === 'en') - Number(a === 'en') || (a < b ? -1 : 1));
+}

@@ -1,0 +1,380 @@
+import { statSync } from 'node:fs';
+import { arch, cpus, platform } from 'node:os';
+import { join } from 'node:path';
+import { Random, type Reporter, type Site, type Taps } from '@sdq/core';
+import { attentionOutputKl, attentionOutputMse, logitKl } from '@sdq/distillation';
+import { softmaxCrossEntropy } from '@sdq/kernels';
+import {
+  FloatOps,
+  type Head,
+  initialHead,
+  loadCheckpoint,
+  loadQuantizedModel,
+  loadTokenizer,
+  type QuantizedModel,
+  saveModel,
+  saveQuantizedModel,
+  writeFileAtomically,
+} from '@sdq/models';
+import {
+  createPlan,
+  FakeQuantizedOps,
+  MovingAverageObserver,
+  type ResolvedPlan,
+  resolvePlan,
+} from '@sdq/quantizers';
+import * as tf from '@tensorflow/tfjs';
+import { type Batch, groupByTokens, packBatch } from './batches.ts';
+import { calibrate, gridsForRanges, type Range } from './calibrate.ts';
+import { type Dataset, loadDataset, majorityShare, scoreLanguages, tokenCount } from './dataset.ts';
+import {
+  disposeModel,
+  type EncoderModel,
+  hostTensors,
+  logitsOf,
+  sitesOf,
+  tensorsFrom,
+  trainableCopies,
+  WORD_EMBEDDINGS,
+} from './encoder-model.ts';
+import type { Classifier } from './predict.ts';
+import { reportPage } from './report.ts';
+import { type LanguageScores, meanScore, type Results, VERSION_LABELS } from './results.ts';
+import type { Method, RunConfig } from './run-config.ts';
+import { RunFolder, type StageRecord } from './run-folder.ts';
+import { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
+import { TapCollector, teacherSignal, type WeightedLoss } from './teacher-signal.ts';
+import { type StepLoss, train, type TrainingRecipe, type TrainingSummary } from './trainer.ts';
+import { VERSION } from './version.ts';
+
+const CALIBRATION_TOKENS_PER_BATCH = 1024;
+const MOVING_AVERAGE_MOMENTUM = 0.99;
+
+/**
+ * The main job: fine-tunes the fp32 teacher on English, quantizes it after training (PTQ), by quantization-aware
+ * training (QAT) and by self-distilled quantization (SDQ), scores each in every language, and saves the teacher
+ * and the int8 student in the run folder with `results.json` and `report.html`.
+ *
+ * A run that was interrupted goes on behind its last finished stage. Source: O'Neill and Dutta 2023,
+ * "Self-Distilled Quantization", sections 3 and 4.
+ *
+ * @param backend - what the tensors run on, for the record
+ * @throws SdqError for bad input, before anything is written
+ */
+export async function run(config: RunConfig, reporter: Reporter, backend: string): Promise<Results> {
+  createPlan(config.plan);
+  const tokenizer = await loadTokenizer(config.model);
+  const dataset = loadDataset(config, tokenizer);
+  const folder = await RunFolder.open(config.out, config);
+  return new Run(config, dataset, folder, folder.reporter(reporter), backend).all();
+}
+
+class Run {
+  private readonly head: Head;
+
+  constructor(
+    private readonly config: RunConfig,
+    private readonly dataset: Dataset,
+    private readonly folder: RunFolder,
+    private readonly reporter: Reporter,
+    private readonly backend: string,
+  ) {
+    const kind = dataset.task.kind === 'token' ? 'token-classification' : 'sequence-classification';
+    this.head = { kind, labels: dataset.labels };
+  }
+
+  async all(): Promise<Results> {
+    const teacher = await this.teacher();
+    const plan = resolvePlan(createPlan(this.config.plan), sitesOf(teacher));
+    const { methods } = this.config;
+    let ranges: Ranges | undefined;
+    const calibrated = async () => {
+      ranges ??= await this.calibrate(teacher, plan);
+      return ranges;
+    };
+    if (methods.includes('ptq') && !this.folder.finished('ptq')) {
+      await this.postTrainingQuantization(teacher, plan, await calibrated());
+    }
+    for (const method of methods) {
+      if (method === 'ptq' || this.folder.finished(method)) continue;
+      await this.train(method, teacher, plan, (await calibrated())[this.bestObserver()]);
+    }
+    disposeModel(teacher);
+    const results = this.results();
+    await writeFileAtomically(this.folder.file('results.json'), `${JSON.stringify(results, null, 2)}\n`);
+    await writeFileAtomically(this.folder.file('report.html'), reportPage(results));
+    return results;
+  }
+
+  private async teacher(): Promise<EncoderModel> {
+    const done = this.folder.finished('teacher');
+    const checkpoint = await loadCheckpoint(done ? this.folder.file('teacher') : this.config.model);
+    const parameters = tensorsFrom(checkpoint.tensors);
+    if (done) {
+      this.reporter.message('The fine-tuned teacher is there already: going on from it.');
+      return { config: checkpoint.config, head: this.head, parameters };
+    }
+    const drawn = initialHead(checkpoint.config, this.head, new Random(this.config.seed).fork('head'));
+    for (const [name, tensor] of tensorsFrom(drawn)) {
+      parameters.get(name)?.dispose();
+      parameters.set(name, tensor);
+    }
+    const start: EncoderModel = { config: checkpoint.config, head: this.head, parameters };
+    const started = performance.now();
+    const { model, training } = await this.descend('teacher', start, this.config.finetune, {
+      loss: (student, batch, random) => {
+        const logits = logitsOf(student, new FloatOps({ dropout: random }), batch);
+        const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
+        return { total, parts: {} };
+      },
+      classifier: (student) => floatClassifier(student),
+    });
+    disposeModel(start, model);
+    await saveModel(this.folder.file('teacher'), {
+      config: model.config,
+      head: model.head,
+      tensors: hostTensors(model.parameters),
+      tokenizerFrom: this.config.model,
+    });
+    await this.finish('teacher', { fp32: await this.score('fp32', floatClassifier(model)) }, started, training);
+    return model;
+  }
+
+  private async calibrate(teacher: EncoderModel, plan: ResolvedPlan): Promise<Ranges> {
+    const { train } = this.dataset;
+    const lengths = train.map(({ ids }) => ids.length);
+    const random = new Random(this.config.seed).fork('calibration');
+    const groups = groupByTokens(lengths, CALIBRATION_TOKENS_PER_BATCH, random);
+    const batches = groups.slice(0, this.config.calibrationBatches).map((group) => packBatch(train, group));
+    this.reporter.message(`Calibrating on ${batches.length} batches of English text ...`);
+    return calibrate(['min-max', 'percentile'], plan, new FloatOps(), batches, (ops, batch) => {
+      logitsOf(teacher, ops, batch);
+    });
+  }
+
+  private async postTrainingQuantization(teacher: EncoderModel, plan: ResolvedPlan, ranges: Ranges): Promise<void> {
+    const started = performance.now();
+    const minMax = gridsForRanges(ranges['min-max'], plan);
+    const percentile = gridsForRanges(ranges.percentile, plan);
+    const quantized = quantizeModel(teacher, plan, minMax);
+    const model = dequantizeModel(quantized);
+    const scores = {
+      ptqMinMax: await this.score('ptq min-max', quantizedClassifier(model, minMax)),
+      ptqPercentile: await this.score('ptq percentile', quantizedClassifier(model, percentile)),
+    };
+    disposeModel(model);
+    if (this.studentMethod() === 'ptq') {
+      const grids = this.bestObserver(scores) === 'percentile' ? percentile : minMax;
+      await this.saveStudent({ ...quantized, grids });
+    }
+    await this.finish('ptq', scores, started);
+  }
+
+  /** QAT and SDQ: trains the fake-quantized student, then finishes it as integers and scores those. */
+  private async train(
+    method: Exclude<Method, 'ptq'>,
+    teacher: EncoderModel,
+    plan: ResolvedPlan,
+    ranges: ReadonlyMap<Site, Range>,
+  ): Promise<void> {
+    const started = performance.now();
+    const { quantized: recipe, distillation } = this.config;
+    const losses = distillationLosses(method, distillation);
+    const observers = new Map(
+      [...ranges].map(([site, range]) => [site, new MovingAverageObserver(MOVING_AVERAGE_MOMENTUM, range)]),
+    );
+    const grids = gridsForRanges(ranges, plan);
+    const { model, training } = await this.descend(method, teacher, recipe, {
+      prepare: losses.length === 0 ? undefined : (batch) => teacherSignal(teacher, losses, batch),
+      loss: (student, batch, random, signal) => {
+        const collector = new TapCollector(losses);
+        const float = new FloatOps({ dropout: random, onTap: collector.onTap });
+        const logits = logitsOf(student, new FakeQuantizedOps(float, plan, { grids, observers }), batch);
+        const taps = { logits, sites: collector.sites };
+        const task = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
+        return sumLosses([
+          { name: 'task', weight: losses.length === 0 ? 1 : distillation.task, value: task },
+          ...losses.map(({ loss, weight }) => ({
+            name: loss.name,
+            weight,
+            value: loss.compute(signal!, taps, { heads: student.config.heads }),
+          })),
+        ]);
+      },
+      classifier: (student) => (batch) =>
+        logitsOf(student, new FakeQuantizedOps(new FloatOps(), plan, { grids: new Map(grids) }), batch),
+    });
+    let quantized = quantizeModel({ ...model, config: teacher.config }, plan, grids);
+    disposeModel(model, teacher);
+    if (this.studentMethod() === method) {
+      await this.saveStudent(quantized);
+      // The scores are those of the file: what was saved is what is measured.
+      quantized = await loadQuantizedModel(this.folder.file('student'));
+    }
+    const student = dequantizeModel(quantized);
+    const scores = await this.score(method, quantizedClassifier(student, quantized.grids));
+    disposeModel(student);
+    await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, training);
+  }
+
+  /** Trains copies of a model's parameters and gives the model that has them. */
+  private async descend(
+    stage: string,
+    start: EncoderModel,
+    recipe: TrainingRecipe,
+    step: {
+      readonly prepare?: ((batch: Batch) => Taps) | undefined;
+      readonly loss: (student: EncoderModel, batch: Batch, random: Random, signal: Taps | undefined) => StepLoss;
+      readonly classifier: (student: EncoderModel) => Classifier;
+    },
+  ): Promise<{ model: EncoderModel; training: TrainingSummary }> {
+    const variables = trainableCopies(start, (name) => this.config.trainEmbeddings || name !== WORD_EMBEDDINGS);
+    const model: EncoderModel = { ...start, parameters: new Map([...start.parameters, ...variables]) };
+    const student: EncoderModel = {
+      ...model,
+      config: { ...start.config, hiddenDropout: recipe.dropout, classifierDropout: recipe.dropout },
+    };
+    const classify = step.classifier(student);
+    const training = await train({
+      stage,
+      examples: this.dataset.train,
+      variables,
+      recipe,
+      seed: this.config.seed,
+      reporter: this.reporter,
+      sparse: this.config.trainEmbeddings ? WORD_EMBEDDINGS : undefined,
+      prepare: step.prepare && ((batch) => step.prepare!(batch)),
+      loss: (batch, { random, prepared, rows }) => {
+        const parameters = rows ? new Map([...student.parameters, [WORD_EMBEDDINGS, rows]]) : student.parameters;
+        return step.loss({ ...student, parameters }, batch, random, prepared);
+      },
+      evaluate: this.dataset.dev.has('en')
+        ? async () => (await scoreLanguages(classify, this.dataset, ['en'])).en!
+        : undefined,
+    });
+    return { model, training };
+  }
+
+  /** The score in every language. */
+  private async score(stage: string, classify: Classifier): Promise<LanguageScores> {
+    const { dev } = this.dataset;
+    const total = [...dev.values()].reduce((sum, { encoded }) => sum + tokenCount(encoded), 0);
+    const started = performance.now();
+    this.reporter.start(`scoring ${stage}`, total, 'tokens');
+    try {
+      const scores = await scoreLanguages(classify, this.dataset, dev.keys(), (tokens) => {
+        const seconds = (performance.now() - started) / 1000;
+        this.reporter.progress(tokens, { 'tokens/s': tokens / seconds });
+      });
+      this.reporter.event({ event: 'scores', stage, scores });
+      return scores;
+    } finally {
+      this.reporter.stop();
+    }
+  }
+
+  private async saveStudent(quantized: QuantizedModel): Promise<void> {
+    await saveQuantizedModel(this.folder.file('student'), quantized, { tokenizerFrom: this.config.model });
+  }
+
+  private async finish(
+    stage: string,
+    scores: StageRecord['scores'],
+    started: number,
+    training?: TrainingSummary,
+  ): Promise<void> {
+    const seconds = (performance.now() - started) / 1000;
+    const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+    await this.folder.finish(stage, { scores, seconds, peakMemoryBytes, ...(training && { training }) });
+    for (const [version, byLanguage] of Object.entries(scores)) {
+      const average = (100 * meanScore(byLanguage)).toFixed(2);
+      this.reporter.message(`${VERSION_LABELS[version]}: ${average} on average, in ${seconds.toFixed(0)} s.`);
+    }
+  }
+
+  /** The method whose student is saved: the most elaborate one that was asked for. */
+  private studentMethod(): Method {
+    const order: readonly Method[] = ['sdq', 'sdq-mse', 'qat', 'ptq'];
+    return order.find((method) => this.config.methods.includes(method))!;
+  }
+
+  /** The calibration observer that scores better on English dev: no other language may choose. */
+  private bestObserver(
+    scores: StageRecord['scores'] | undefined = this.folder.finished('ptq')?.scores,
+  ): 'min-max' | 'percentile' {
+    const { ptqMinMax, ptqPercentile } = scores ?? {};
+    return (ptqPercentile?.en ?? 0) > (ptqMinMax?.en ?? 0) ? 'percentile' : 'min-max';
+  }
+
+  private results(): Results {
+    const records = this.folder.stages;
+    const scores: Record<string, LanguageScores> = {};
+    for (const record of Object.values(records)) Object.assign(scores, record.scores);
+    if (records.ptq) {
+      scores.ptq = this.bestObserver() === 'percentile' ? scores.ptqPercentile! : scores.ptqMinMax!;
+    }
+    const perVersion = (pick: (scores: LanguageScores) => number) =>
+      Object.fromEntries(Object.entries(scores).map(([version, byLanguage]) => [version, pick(byLanguage)]));
+    const { dev, task, unofficialLanguages } = this.dataset;
+    const zeroShot = [...dev.keys()].filter((language) => language !== 'en');
+    const trainings = Object.values(records).flatMap(({ training }) => (training ? [training] : []));
+    const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+    return {
+      task: task.name,
+      metric: task.metric,
+      scores,
+      average: perVersion((byLanguage) => meanScore(byLanguage)),
+      averageZeroShot: zeroShot.length > 0 ? perVersion((byLanguage) => meanScore(byLanguage, zeroShot)) : {},
+      majority: Object.fromEntries([...dev].map(([language, set]) => [language, majorityShare(set)])),
+      examples: Object.fromEntries([...dev].map(([language, { gold }]) => [language, gold.length])),
+      unofficialLanguages,
+      bytes: {
+        fp32: this.weightBytes('teacher'),
+        [METHOD_VERSIONS[this.studentMethod()]]: this.weightBytes('student'),
+      },
+      trainTokensPerSecond:
+        sum(trainings.map(({ tokens }) => tokens)) / sum(trainings.map(({ seconds }) => seconds)),
+      peakMemoryBytes: Math.max(...Object.values(records).map(({ peakMemoryBytes }) => peakMemoryBytes)),
+      seconds: sum(Object.values(records).map(({ seconds }) => seconds)),
+      stageSeconds: Object.fromEntries(Object.entries(records).map(([stage, { seconds }]) => [stage, seconds])),
+      backend: this.backend,
+      machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${platform()} ${arch()}`,
+      versions: { sdq: VERSION, node: process.versions.node, tfjs: tf.version.tfjs },
+      config: this.config,
+    };
+  }
+
+  private weightBytes(model: 'teacher' | 'student'): number {
+    return statSync(join(this.folder.file(model), 'model.safetensors')).size;
+  }
+}
+
+type Ranges = Record<'min-max' | 'percentile', Map<Site, Range>>;
+
+/** The key in `results.json` of what each method makes. */
+const METHOD_VERSIONS = { ptq: 'ptq', qat: 'qat', sdq: 'sdq', 'sdq-mse': 'sdqMse' } as const;
+
+function floatClassifier(model: EncoderModel): Classifier {
+  return (batch) => logitsOf(model, new FloatOps(), batch);
+}
+
+function distillationLosses(
+  method: Exclude<Method, 'ptq'>,
+  weights: RunConfig['distillation'],
+): readonly WeightedLoss[] {
+  if (method === 'qat') return [];
+  const attention = method === 'sdq' ? attentionOutputKl() : attentionOutputMse();
+  return [
+    { loss: logitKl(weights.temperature), weight: weights.logits },
+    { loss: attention, weight: weights.attention },
+  ];
+}
+
+function sumLosses(
+  parts: readonly { readonly name: string; readonly weight: number; readonly value: tf.Scalar }[],
+): StepLoss {
+  return {
+    total: tf.addN(parts.map(({ weight, value }) => value.mul(weight))) as tf.Scalar,
+    parts: Object.fromEntries(parts.map(({ name, value }) => [name, value])),
+  };
+}

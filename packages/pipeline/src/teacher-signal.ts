@@ -1,0 +1,29 @@
+import type { DistillationLoss, Site, Taps } from '@sdq/core';
+import { FloatOps } from '@sdq/models';
+import * as tf from '@tensorflow/tfjs';
+import type { Batch } from './batches.ts';
+import { type EncoderModel, logitsOf } from './encoder-model.ts';
+
+/** A distillation loss and how much it counts. */
+export interface WeightedLoss {
+  readonly loss: DistillationLoss;
+  readonly weight: number;
+}
+
+/** Collects the taps that some losses read. */
+export class TapCollector {
+  readonly sites = new Map<Site, tf.Tensor>();
+
+  constructor(private readonly losses: readonly WeightedLoss[]) {}
+
+  readonly onTap = (site: Site, x: tf.Tensor): void => {
+    if (this.losses.some(({ loss }) => loss.taps(site))) this.sites.set(site, x);
+  };
+}
+
+/** What the frozen teacher shows for a batch: its logits and the taps that the losses read. */
+export function teacherSignal(teacher: EncoderModel, losses: readonly WeightedLoss[], batch: Batch): Taps {
+  const collector = new TapCollector(losses);
+  const logits = logitsOf(teacher, new FloatOps({ onTap: collector.onTap }), batch);
+  return { logits, sites: collector.sites };
+}
