@@ -14,7 +14,8 @@ export const BACKENDS = ['sdq-cpu', 'wasm'] as const;
  * @throws SdqError `unavailable` when the backend that was asked for cannot run here
  */
 export async function selectBackend(name: string | undefined, reporter: Reporter): Promise<string> {
-  if (name !== undefined && !BACKENDS.some((known) => known === name)) throw unknownName('backend', name, BACKENDS);
+  if (name !== undefined && !BACKENDS.some((known) => known === name))
+    throw unknownName('backend', name, BACKENDS);
   if (name !== 'wasm') {
     try {
       await useSdqCpu();
@@ -36,6 +37,9 @@ async function useWasm(): Promise<void> {
   const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
   setWasmPaths(dirname(entry) + sep);
   if (!(await tf.setBackend('wasm'))) {
-    throw new SdqError('unavailable', 'The wasm backend of TensorFlow.js did not start: use Node 20.19 or newer.');
+    throw new SdqError(
+      'unavailable',
+      'The wasm backend of TensorFlow.js did not start: use Node 20.19 or newer.',
+    );
   }
 }

@@ -15,7 +15,17 @@ interface Finding {
 
 /** `sdq doctor`: what there is, and what to do. */
 export async function doctorCommand(flags: { json?: boolean }): Promise<void> {
-  const findings = [node(), machine(), await cpuKernels(), wasm(), rust(), pip(), checkpoint(), tensorflow(), gpu()];
+  const findings = [
+    node(),
+    machine(),
+    await cpuKernels(),
+    wasm(),
+    rust(),
+    pip(),
+    checkpoint(),
+    tensorflow(),
+    gpu(),
+  ];
   if (flags.json) {
     process.stdout.write(`${JSON.stringify(findings)}\n`);
     return;
@@ -51,7 +61,11 @@ async function cpuKernels(): Promise<Finding> {
   try {
     await useSdqCpu();
     const { path, threads } = sdqCpuInfo();
-    return { what: 'sdq-cpu backend', state: 'ok', found: `path ${path}, ${threads} threads (SDQ_CPU_PATH, SDQ_THREADS)` };
+    return {
+      what: 'sdq-cpu backend',
+      state: 'ok',
+      found: `path ${path}, ${threads} threads (SDQ_CPU_PATH, SDQ_THREADS)`,
+    };
   } catch (error) {
     return {
       what: 'sdq-cpu backend',
@@ -73,7 +87,12 @@ function wasm(): Finding {
 }
 
 function rust(): Finding {
-  return tool('Rust', 'cargo', ['--version'], 'Install Rust (rustup) and build again for the fast CPU kernels.');
+  return tool(
+    'Rust',
+    'cargo',
+    ['--version'],
+    'Install Rust (rustup) and build again for the fast CPU kernels.',
+  );
 }
 
 function pip(): Finding {
@@ -124,7 +143,12 @@ function gpu(): Finding {
       advice: 'Commands run on the CPU; they do not use this card yet.',
     };
   }
-  return { what: 'GPU', state: 'limited', found: 'none found', advice: 'Nothing to do: commands run on the CPU.' };
+  return {
+    what: 'GPU',
+    state: 'limited',
+    found: 'none found',
+    advice: 'Nothing to do: commands run on the CPU.',
+  };
 }
 
 function resolves(name: string): boolean {

@@ -1,5 +1,12 @@
-import { exampleEncoder, loadClassifier, meanScore, scoreLanguages, sortLanguages, tokenCount } from '@sdq/pipeline';
 import { SdqError } from '@sdq/core';
+import {
+  exampleEncoder,
+  loadClassifier,
+  meanScore,
+  scoreLanguages,
+  sortLanguages,
+  tokenCount,
+} from '@sdq/pipeline';
 import { listLanguages, readSplit, task } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
 import type { CommonFlags } from './run-command.ts';
@@ -36,8 +43,11 @@ export async function evaluateCommand(
   const total = [...dev.values()].reduce((sum, { encoded }) => sum + tokenCount(encoded), 0);
   const started = performance.now();
   reporter.start(`scoring ${info.name}`, total, 'tokens');
-  const scores = await scoreLanguages(classify, { task: info, labels: head.labels, dev }, dev.keys(), (done) =>
-    reporter.progress(done, { 'tokens/s': (1000 * done) / (performance.now() - started) }),
+  const scores = await scoreLanguages(
+    classify,
+    { task: info, labels: head.labels, dev },
+    dev.keys(),
+    (done) => reporter.progress(done, { 'tokens/s': (1000 * done) / (performance.now() - started) }),
   );
   reporter.stop();
   const average = meanScore(scores);
@@ -45,7 +55,10 @@ export async function evaluateCommand(
     process.stdout.write(`${JSON.stringify({ task: info.name, quantized, scores, average })}\n`);
     return;
   }
-  const rows = sortLanguages(Object.keys(scores)).map((language) => [language, (100 * scores[language]!).toFixed(1)]);
+  const rows = sortLanguages(Object.keys(scores)).map((language) => [
+    language,
+    (100 * scores[language]!).toFixed(1),
+  ]);
   process.stdout.write(
     `${textTable([['', quantized ? 'int8' : 'fp32'], ...rows, ['average', (100 * average).toFixed(1)]])}\n`,
   );

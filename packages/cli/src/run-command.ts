@@ -1,6 +1,6 @@
 import { SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint } from '@sdq/models';
-import { type Results, resolveRunConfig, run, type RunOptions, scoreTable } from '@sdq/pipeline';
+import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
 import { selectBackend } from './backend.ts';
 import { duration, TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
@@ -93,7 +93,9 @@ export function summary(results: Results, out: string): string {
 }
 
 /** `sdq quickstart`: the main job on the project's own small topic set. */
-export async function quickstartCommand(flags: CommonFlags & { model?: string; out?: string }): Promise<void> {
+export async function quickstartCommand(
+  flags: CommonFlags & { model?: string; out?: string },
+): Promise<void> {
   const { topicsFolder } = await import('@sdq/xglue');
   await runCommand({ ...flags, task: 'NC', xglue: topicsFolder(), out: flags.out ?? 'runs/quickstart' });
 }
@@ -101,7 +103,8 @@ export async function quickstartCommand(flags: CommonFlags & { model?: string; o
 /** Turns a flag's text into a number. */
 export function numberFlag(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value)) throw new SdqError('bad-option', `"${text}" is not a number.`);
+  if (text.trim() === '' || Number.isNaN(value))
+    throw new SdqError('bad-option', `"${text}" is not a number.`);
   return value;
 }
 

@@ -1,5 +1,11 @@
 import type { AffineGrid, EncoderOps, PackedBatch, Site } from '@sdq/core';
-import { createObserver, gridForRange, ObservingOps, type ObserverName, type ResolvedPlan } from '@sdq/quantizers';
+import {
+  createObserver,
+  gridForRange,
+  type ObserverName,
+  ObservingOps,
+  type ResolvedPlan,
+} from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 
 /** A range of values. */

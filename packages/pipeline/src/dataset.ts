@@ -1,7 +1,16 @@
 import { SdqError } from '@sdq/core';
 import { IGNORED_LABEL } from '@sdq/kernels';
 import type { Tokenizer } from '@sdq/models';
-import { type Example, listLanguages, type Predictions, readSplit, score, type Task, task, taskLabels } from '@sdq/xglue';
+import {
+  type Example,
+  listLanguages,
+  type Predictions,
+  readSplit,
+  score,
+  type Task,
+  task,
+  taskLabels,
+} from '@sdq/xglue';
 import type { EncodedExample } from './encoded-example.ts';
 import { type Classifier, predictClasses } from './predict.ts';
 import type { RunConfig } from './run-config.ts';
@@ -33,7 +42,10 @@ const TASK_KINDS = ['sequence', 'pair', 'token'];
 export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
   const info = task(config.task);
   if (!TASK_KINDS.includes(info.kind)) {
-    throw new SdqError('bad-option', `The task ${info.name} is no classification task: a run cannot train it yet.`);
+    throw new SdqError(
+      'bad-option',
+      `The task ${info.name} is no classification task: a run cannot train it yet.`,
+    );
   }
   const labels = taskLabels(config.data, info.name);
   const encode = exampleEncoder(tokenizer, labels, config.maxLength);
@@ -113,7 +125,11 @@ export function majorityShare({ gold }: DevSet): number {
   const counts = new Map<string, number>();
   let total = 0;
   for (const example of gold) {
-    for (const label of example.kind === 'words' ? example.labels : example.kind === 'text' ? [example.label] : []) {
+    for (const label of example.kind === 'words'
+      ? example.labels
+      : example.kind === 'text'
+        ? [example.label]
+        : []) {
       counts.set(label, (counts.get(label) ?? 0) + 1);
       total += 1;
     }
@@ -121,7 +137,10 @@ export function majorityShare({ gold }: DevSet): number {
   return Math.max(...counts.values()) / total;
 }
 
-function toPredictions(dataset: Pick<Dataset, 'task' | 'labels'>, classes: readonly Int32Array[]): Predictions {
+function toPredictions(
+  dataset: Pick<Dataset, 'task' | 'labels'>,
+  classes: readonly Int32Array[],
+): Predictions {
   const { labels, task } = dataset;
   if (task.kind !== 'token') return classes.map(([label]) => labels[label!]!);
   // The official scorer counts a word without a prediction as "O".

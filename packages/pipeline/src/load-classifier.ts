@@ -1,13 +1,13 @@
+import { SdqError } from '@sdq/core';
 import {
+  FloatOps,
+  type Head,
   isQuantizedModel,
   loadCheckpoint,
   loadQuantizedModel,
   loadTokenizer,
-  type Head,
   type Tokenizer,
 } from '@sdq/models';
-import { FloatOps } from '@sdq/models';
-import { SdqError } from '@sdq/core';
 import { logitsOf, tensorsFrom } from './encoder-model.ts';
 import type { Classifier } from './predict.ts';
 import { dequantizeModel, quantizedClassifier } from './student.ts';
@@ -31,11 +31,19 @@ export async function loadClassifier(folder: string): Promise<LoadedClassifier> 
   if (await isQuantizedModel(folder)) {
     const saved = await loadQuantizedModel(folder);
     const model = dequantizeModel(saved);
-    return { classify: quantizedClassifier(model, saved.grids), tokenizer, head: model.head, quantized: true };
+    return {
+      classify: quantizedClassifier(model, saved.grids),
+      tokenizer,
+      head: model.head,
+      quantized: true,
+    };
   }
   const { config, head, tensors } = await loadCheckpoint(folder);
   if (!head) {
-    throw new SdqError('bad-checkpoint', `${folder} has no classification head: fine-tune it first with "sdq run".`);
+    throw new SdqError(
+      'bad-checkpoint',
+      `${folder} has no classification head: fine-tune it first with "sdq run".`,
+    );
   }
   const model = { config, head, parameters: tensorsFrom(tensors) };
   return { classify: (batch) => logitsOf(model, new FloatOps(), batch), tokenizer, head, quantized: false };

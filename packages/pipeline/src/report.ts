@@ -20,16 +20,16 @@ export function reportPage(results: Results): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
 <main>
-<h1>${escape(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 <p class="lead">${lead(results)}</p>
 ${warnings(results)}
 <h2>Score per language</h2>
-<p>${escape(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot.</p>
+<p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot.</p>
 <div class="plot">${scoreChart(results)}</div>
 <div class="scroll">${scoresTable(results)}</div>
 <h2>Change against fp32</h2>
@@ -38,8 +38,12 @@ ${warnings(results)}
 ${factsTable(results)}
 <h2>How to repeat it</h2>
 <p>The whole configuration, seed included:</p>
-<pre>${escape(JSON.stringify(results.config, null, 2))}</pre>
-<p>${escape(Object.entries(results.versions).map(([name, version]) => `${name} ${version}`).join(', '))}; ${escape(results.machine)}.</p>
+<pre>${escapeHtml(JSON.stringify(results.config, null, 2))}</pre>
+<p>${escapeHtml(
+    Object.entries(results.versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', '),
+  )}; ${escapeHtml(results.machine)}.</p>
 </main>
 </body>
 </html>
@@ -69,9 +73,12 @@ pre { overflow-x: auto; background: #f6f8fa; padding: 1rem; font-size: .85rem; }
 function lead(results: Results): string {
   const fp32 = results.average.fp32!;
   const sdq = results.average.sdq;
-  if (sdq === undefined) return escape(`The fp32 teacher scores ${points(fp32)} on average.`);
-  const ratio = results.bytes.sdq === undefined ? '' : `${(results.bytes.fp32 / results.bytes.sdq).toFixed(1)} times smaller, `;
-  return escape(
+  if (sdq === undefined) return escapeHtml(`The fp32 teacher scores ${points(fp32)} on average.`);
+  const ratio =
+    results.bytes.sdq === undefined
+      ? ''
+      : `${(results.bytes.fp32 / results.bytes.sdq).toFixed(1)} times smaller, `;
+  return escapeHtml(
     `The int8 student is ${ratio}and scores ${points(sdq)} on average over ${Object.keys(results.scores.fp32!).length} ` +
       `languages, where the fp32 teacher scores ${points(fp32)} (${signed(sdq - fp32)}).`,
   );
@@ -100,7 +107,7 @@ function warnings(results: Results): string {
   if (results.unofficialLanguages.length > 0) {
     found.push(`Beyond the official benchmark's languages: ${results.unofficialLanguages.join(', ')}.`);
   }
-  return found.map((text) => `<p class="warning">${escape(text)}</p>`).join('\n');
+  return found.map((text) => `<p class="warning">${escapeHtml(text)}</p>`).join('\n');
 }
 
 function versionsOf(results: Results): string[] {
@@ -162,7 +169,7 @@ function barChart(
 function scoresTable(results: Results): string {
   const [head, ...rows] = scoreTable(results.scores);
   const cells = (row: readonly string[], tag: string) =>
-    row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join('');
+    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
   const body = rows.map(
     (row) =>
       `<tr${row[0] === 'average' || row[0] === 'zero-shot' ? ' class="mean"' : ''}>${cells(row, 'td')}</tr>`,
@@ -180,12 +187,13 @@ function factsTable(results: Results): string {
   facts.push(
     ['training speed', `${Math.round(results.trainTokensPerSecond).toLocaleString('en')} tokens/s`],
     ['peak memory', megabytes(results.peakMemoryBytes)],
-    ...Object.entries(results.stageSeconds).map(
-      ([stage, seconds]): [string, string] => [stage, `${seconds.toFixed(0)} s`],
-    ),
+    ...Object.entries(results.stageSeconds).map(([stage, seconds]): [string, string] => [
+      stage,
+      `${seconds.toFixed(0)} s`,
+    ]),
     ['whole run', `${results.seconds.toFixed(0)} s`],
   );
-  const rows = facts.map(([name, value]) => `<tr><td>${escape(name)}</td><td>${escape(value)}</td></tr>`);
+  const rows = facts.map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`);
   return `<table><tbody>${rows.join('')}</tbody></table>`;
 }
 
@@ -197,6 +205,10 @@ function signed(difference: number): string {
   return `${difference < 0 ? '−' : '+'}${Math.abs(100 * difference).toFixed(2)} points`;
 }
 
-function escape(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }

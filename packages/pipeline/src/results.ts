@@ -56,7 +56,10 @@ export interface Results {
  * meanScore({ en: 1, de: 0.5 }, ['en', 'de']); // 0.75
  * ```
  */
-export function meanScore(scores: LanguageScores, languages: readonly string[] = Object.keys(scores)): number {
+export function meanScore(
+  scores: LanguageScores,
+  languages: readonly string[] = Object.keys(scores),
+): number {
   return languages.reduce((sum, language) => sum + scores[language]!, 0) / languages.length;
 }
 
@@ -82,9 +85,7 @@ export function scoreTable(scores: Results['scores']): string[][] {
     ['', ...versions.map((version) => VERSION_LABELS[version]!)],
     ...languages.map((language) => row(language, (version) => scores[version]![language]!)),
     row('average', (version) => meanScore(scores[version]!, languages)),
-    ...(zeroShot.length > 0
-      ? [row('zero-shot', (version) => meanScore(scores[version]!, zeroShot))]
-      : []),
+    ...(zeroShot.length > 0 ? [row('zero-shot', (version) => meanScore(scores[version]!, zeroShot))] : []),
   ];
 }
 

@@ -47,12 +47,19 @@ export class RunFolder {
       try {
         mkdirSync(path, { recursive: true });
       } catch (cause) {
-        throw new SdqError('io-failed', `The run folder ${path} cannot be made: ${(cause as Error).message}.`, { cause });
+        throw new SdqError(
+          'io-failed',
+          `The run folder ${path} cannot be made: ${(cause as Error).message}.`,
+          { cause },
+        );
       }
       await writeFileAtomically(configFile, `${JSON.stringify(asked, null, 2)}\n`);
     }
     const stagesFile = join(path, 'stages.json');
-    return new RunFolder(path, existsSync(stagesFile) ? (readJson(stagesFile) as Record<string, StageRecord>) : {});
+    return new RunFolder(
+      path,
+      existsSync(stagesFile) ? (readJson(stagesFile) as Record<string, StageRecord>) : {},
+    );
   }
 
   /** The path of a file or folder of the run. */
@@ -85,7 +92,10 @@ export class RunFolder {
       message: (text) => inner.message(text),
       event: (event: RunEvent) => {
         inner.event(event);
-        appendFileSync(this.file('events.jsonl'), `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`);
+        appendFileSync(
+          this.file('events.jsonl'),
+          `${JSON.stringify({ time: new Date().toISOString(), ...event })}\n`,
+        );
       },
     };
   }
@@ -95,6 +105,10 @@ function readJson(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new SdqError('bad-data', `${file} cannot be read (${(cause as Error).message}): delete the run folder and start again.`, { cause });
+    throw new SdqError(
+      'bad-data',
+      `${file} cannot be read (${(cause as Error).message}): delete the run folder and start again.`,
+      { cause },
+    );
   }
 }

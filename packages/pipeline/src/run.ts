@@ -44,7 +44,7 @@ import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { TapCollector, teacherSignal, type WeightedLoss } from './teacher-signal.ts';
-import { type StepLoss, train, type TrainingRecipe, type TrainingSummary } from './trainer.ts';
+import { type StepLoss, type TrainingRecipe, type TrainingSummary, train } from './trainer.ts';
 import { VERSION } from './version.ts';
 
 const CALIBRATION_TOKENS_PER_BATCH = 1024;
@@ -136,7 +136,12 @@ class Run {
       tensors: hostTensors(model.parameters),
       tokenizerFrom: this.config.model,
     });
-    await this.finish('teacher', { fp32: await this.score('fp32', floatClassifier(model)) }, started, training);
+    await this.finish(
+      'teacher',
+      { fp32: await this.score('fp32', floatClassifier(model)) },
+      started,
+      training,
+    );
     return model;
   }
 
@@ -152,7 +157,11 @@ class Run {
     });
   }
 
-  private async postTrainingQuantization(teacher: EncoderModel, plan: ResolvedPlan, ranges: Ranges): Promise<void> {
+  private async postTrainingQuantization(
+    teacher: EncoderModel,
+    plan: ResolvedPlan,
+    ranges: Ranges,
+  ): Promise<void> {
     const started = performance.now();
     const minMax = gridsForRanges(ranges['min-max'], plan);
     const percentile = gridsForRanges(ranges.percentile, plan);
@@ -224,11 +233,19 @@ class Run {
     recipe: TrainingRecipe,
     step: {
       readonly prepare?: ((batch: Batch) => Taps) | undefined;
-      readonly loss: (student: EncoderModel, batch: Batch, random: Random, signal: Taps | undefined) => StepLoss;
+      readonly loss: (
+        student: EncoderModel,
+        batch: Batch,
+        random: Random,
+        signal: Taps | undefined,
+      ) => StepLoss;
       readonly classifier: (student: EncoderModel) => Classifier;
     },
   ): Promise<{ model: EncoderModel; training: TrainingSummary }> {
-    const variables = trainableCopies(start, (name) => this.config.trainEmbeddings || name !== WORD_EMBEDDINGS);
+    const variables = trainableCopies(
+      start,
+      (name) => this.config.trainEmbeddings || name !== WORD_EMBEDDINGS,
+    );
     const model: EncoderModel = { ...start, parameters: new Map([...start.parameters, ...variables]) };
     const student: EncoderModel = {
       ...model,
@@ -245,7 +262,9 @@ class Run {
       sparse: this.config.trainEmbeddings ? WORD_EMBEDDINGS : undefined,
       prepare: step.prepare && ((batch) => step.prepare!(batch)),
       loss: (batch, { random, prepared, rows }) => {
-        const parameters = rows ? new Map([...student.parameters, [WORD_EMBEDDINGS, rows]]) : student.parameters;
+        const parameters = rows
+          ? new Map([...student.parameters, [WORD_EMBEDDINGS, rows]])
+          : student.parameters;
         return step.loss({ ...student, parameters }, batch, random, prepared);
       },
       evaluate: this.dataset.dev.has('en')
@@ -336,7 +355,9 @@ class Run {
         sum(trainings.map(({ tokens }) => tokens)) / sum(trainings.map(({ seconds }) => seconds)),
       peakMemoryBytes: Math.max(...Object.values(records).map(({ peakMemoryBytes }) => peakMemoryBytes)),
       seconds: sum(Object.values(records).map(({ seconds }) => seconds)),
-      stageSeconds: Object.fromEntries(Object.entries(records).map(([stage, { seconds }]) => [stage, seconds])),
+      stageSeconds: Object.fromEntries(
+        Object.entries(records).map(([stage, { seconds }]) => [stage, seconds]),
+      ),
       backend: this.backend,
       machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${platform()} ${arch()}`,
       versions: { sdq: VERSION, node: process.versions.node, tfjs: tf.version.tfjs },

@@ -1,7 +1,7 @@
 import type { AffineGrid, Site } from '@sdq/core';
 import { FloatOps, type QuantizedModel } from '@sdq/models';
 import { dequantizeRows, FakeQuantizedOps, type ResolvedPlan } from '@sdq/quantizers';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { type EncoderModel, hostTensors, logitsOf, tensorsFrom } from './encoder-model.ts';
 import type { Classifier } from './predict.ts';
 
@@ -31,7 +31,10 @@ export function quantizeModel(
  *
  * @param shared - tensors to use in place of new ones: they must be equal
  */
-export function dequantizeModel(quantized: QuantizedModel, shared: ReadonlyMap<string, tf.Tensor> = new Map()): EncoderModel {
+export function dequantizeModel(
+  quantized: QuantizedModel,
+  shared: ReadonlyMap<string, tf.Tensor> = new Map(),
+): EncoderModel {
   const parameters = new Map<string, tf.Tensor>(shared);
   for (const [name, rows] of quantized.weights) {
     if (!parameters.has(name)) parameters.set(name, dequantizeRows(rows));

@@ -1,6 +1,6 @@
 import type { DistillationLoss, Site, Taps } from '@sdq/core';
 import { FloatOps } from '@sdq/models';
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
 import { type EncoderModel, logitsOf } from './encoder-model.ts';
 

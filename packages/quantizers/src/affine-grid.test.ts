@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { gridForRange } from './affine-grid.ts';
+
+describe('gridForRange', () => {
+  it('covers the range with zero exactly on the grid', () => {
+    for (const [min, max] of [
+      [-1, 1.55],
+      [0.5, 3],
+      [-7, -2],
+      [-1e-6, 1e6],
+    ] as const) {
+      const { scale, zeroPoint, qMin, qMax } = gridForRange({ min, max }, 8);
+      expect(Number.isInteger(zeroPoint)).toBe(true);
+      expect([qMin, qMax]).toEqual([0, 255]);
+      // Rounding the zero point moves the ends by at most half a step.
+      expect((qMin - zeroPoint) * scale).toBeLessThanOrEqual(Math.min(0, min) + scale * 0.501);
+      expect((qMax - zeroPoint) * scale).toBeGreaterThanOrEqual(Math.max(0, max) - scale * 0.501);
+      expect(scale).toBe(Math.fround(scale));
+    }
+  });
+
+  it('gives the grid of zero alone for a range without width', () => {
+    expect(gridForRange({ min: 0, max: 0 })).toEqual({ scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 });
+    expect(gridForRange({ min: 0, max: 1e-45 })).toEqual({ scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 });
+  });
+
+  it('refuses a range that is none', () => {
+    expect(() => gridForRange({ min: 1, max: -1 })).toThrow(/no range/);
+    expect(() => gridForRange({ min: 0, max: Number.NaN })).toThrow(/no range/);
+    expect(() => gridForRange({ min: Number.NEGATIVE_INFINITY, max: 0 })).toThrow(/no range/);
+  });
+});

@@ -1,0 +1,78 @@
+import type { AffineGrid, EncoderOps } from '@sdq/core';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, expect, it } from 'vitest';
+import { gridForRange } from './affine-grid.ts';
+import { FakeQuantizedOps } from './fake-quantized-ops.ts';
+import { MinMaxObserver, MovingAverageObserver } from './observers.ts';
+import { ObservingOps } from './observing-ops.ts';
+import { createPlan, resolvePlan } from './plan.ts';
+
+beforeAll(() => tf.setBackend('cpu'));
+
+/** The two operations that quantization touches, in plain ops. */
+const float = {
+  linear: (_site, x, weight, bias) =>
+    tf.add(tf.matMul(x as tf.Tensor2D, weight as tf.Tensor2D, false, true), bias),
+  embed: (_site, ids, table) => tf.gather(table, [...ids]),
+} as Partial<EncoderOps<tf.Tensor>> as EncoderOps<tf.Tensor>;
+
+const plan = resolvePlan(createPlan('w8a8'), ['embeddings.word_embeddings', 'a.query', 'a.key']);
+const x = tf.tensor2d([-0.3, 0.12, 0.5, 1.2], [2, 2]);
+const weight = tf.tensor2d([0.9, -0.4, 0.033, 0.7, 0.2, 0.1], [3, 2]);
+const bias = tf.tensor1d([0.1, 0.2, 0.3]);
+
+function onGrid(value: number, { scale, zeroPoint, qMin, qMax }: AffineGrid): number {
+  return (Math.min(qMax, Math.max(qMin, Math.round(value / scale) + zeroPoint)) - zeroPoint) * scale;
+}
+
+it('is the float product of values on their grids', () => {
+  const grid = gridForRange({ min: -0.3, max: 1 });
+  const ops = new FakeQuantizedOps(float, plan, { grids: new Map([['a.query', grid]]) });
+  const actual = ops.linear('a.query', x, weight, bias).dataSync();
+  const xs = [...x.dataSync()].map((value) => onGrid(value, grid));
+  const ws = [...weight.dataSync()].map((value, i, all) => {
+    const row = i - (i % 2);
+    const scale = Math.max(Math.abs(all[row]!), Math.abs(all[row + 1]!)) / 127;
+    return Math.round(value / scale) * scale;
+  });
+  const biases = bias.dataSync();
+  for (let row = 0; row < 2; row++) {
+    for (let out = 0; out < 3; out++) {
+      const expected = xs[row * 2]! * ws[out * 2]! + xs[row * 2 + 1]! * ws[out * 2 + 1]! + biases[out]!;
+      expect(actual[row * 3 + out]).toBeCloseTo(expected, 6);
+    }
+  }
+});
+
+it('rounds the rows that an embedding looks up as it would the whole table', () => {
+  const ops = new FakeQuantizedOps(float, plan, { grids: new Map() });
+  const rows = ops.embed('embeddings.word_embeddings', Int32Array.of(2, 0), weight);
+  const table = plan.get('embeddings.word_embeddings')!.weight!.fakeQuantize(weight);
+  expect([...rows.dataSync()]).toEqual([...tf.gather(table, [2, 0]).dataSync()]);
+});
+
+it('learns ranges in training, and leaves them alone otherwise', () => {
+  const grids = new Map<string, AffineGrid>();
+  const observers = new Map([['a.query', new MovingAverageObserver(0.9, { min: 0, max: 1 })]]);
+  new FakeQuantizedOps(float, plan, { grids, observers }).linear('a.query', x, weight, bias);
+  const trained = grids.get('a.query')!;
+  expect(trained).toEqual(gridForRange(observers.get('a.query')!.range()));
+  new FakeQuantizedOps(float, plan, { grids }).linear('a.query', x.mul(100), weight, bias);
+  expect(grids.get('a.query')).toBe(trained);
+});
+
+it('names the site that has no grid', () => {
+  const ops = new FakeQuantizedOps(float, plan, { grids: new Map() });
+  expect(() => ops.linear('a.query', x, weight, bias)).toThrow('"a.query" has no activation grid');
+});
+
+it('calibration sees the float inputs of the planned linears', () => {
+  const observing = new ObservingOps(float, plan, () => new MinMaxObserver());
+  expect([...observing.observers.keys()]).toEqual(['a.query', 'a.key']);
+  observing.linear('a.query', x, weight, bias);
+  expect(observing.observers.get('a.query')!.range()).toEqual({
+    min: Math.fround(-0.3),
+    max: Math.fround(1.2),
+  });
+  expect(observing.observers.get('a.key')!.range()).toEqual({ min: 0, max: 0 });
+});
