@@ -5,6 +5,8 @@ export interface TextExample {
   readonly texts: readonly string[];
   /** Empty only where `unlabelled` was asked for and the file has no labels. */
   readonly label: string;
+  /** WPR alone: neighbours with one query are ranked together. */
+  readonly query?: string;
 }
 
 /** A sentence as words, each with a tag: NER, POS. */

@@ -10,10 +10,24 @@ export { taskLabels } from './labels.ts';
 export { type FoundLanguage, listLanguages } from './layout.ts';
 export type { DataNote } from './lines.ts';
 export { accuracy } from './metrics/accuracy.ts';
+export { answerExactMatch, answerF1 } from './metrics/answer-match.ts';
+export { corpusBleu } from './metrics/bleu.ts';
+export { ndcg } from './metrics/ndcg.ts';
 export { nerF1 } from './metrics/ner-f1.ts';
 export { posPrecision } from './metrics/pos-precision.ts';
+export { type PredictionFile, readPredictions, writePredictions } from './prediction-files.ts';
+export type { Predictions } from './predictions.ts';
 export { type ReadOptions, readSplit, streamSplit } from './read-split.ts';
-export { average, type Predictions, score } from './score.ts';
+export { average, score } from './score.ts';
+export { type ScoreOptions, type ScoreSheet, scorePredictions } from './score-predictions.ts';
+export {
+  confidenceInterval,
+  type Interval,
+  type PairedTest,
+  pairedTest,
+  type ResampleOptions,
+} from './significance.ts';
+export { type Tally, tally } from './tally.ts';
 export {
   type MetricName,
   type SplitName,
@@ -23,3 +37,5 @@ export {
   task,
   tasks,
 } from './tasks.ts';
+export { topicsFolder } from './topics-folder.ts';
+export { countUnpaired, type Unpaired } from './unpaired.ts';

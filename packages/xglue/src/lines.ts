@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { SdqError } from '@sdq/core';
 
 /** Something odd in a file that reading tolerates. */
@@ -40,7 +40,12 @@ const NEWLINE = 10;
 
 /** The lines of a UTF-8 file, one at a time, without its byte order mark and carriage returns. */
 export function* readLines(file: string, events: ReadEvents): Generator<Line> {
-  const descriptor = open(file);
+  let descriptor: number;
+  try {
+    descriptor = openSync(file, 'r');
+  } catch (error) {
+    throw unreadable(file, error);
+  }
   try {
     const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
     let held: Buffer[] = [];
@@ -54,7 +59,7 @@ export function* readLines(file: string, events: ReadEvents): Generator<Line> {
       return decode(bytes, file, number, events);
     };
     for (;;) {
-      const count = readSync(descriptor, chunk, 0, CHUNK_BYTES, null);
+      const count = readChunk(descriptor, chunk, file);
       if (count === 0) break;
       let start = 0;
       for (;;) {
@@ -81,23 +86,27 @@ export function* readLines(file: string, events: ReadEvents): Generator<Line> {
   }
 }
 
+function readChunk(descriptor: number, chunk: Buffer, file: string): number {
+  try {
+    return readSync(descriptor, chunk, 0, CHUNK_BYTES, null);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
 /** The error for a line: `file:line what`. */
 export function badLine(file: string, line: number, what: string): SdqError {
   return new SdqError('bad-data', `${file}:${line} ${what}.`);
 }
 
-function open(file: string): number {
-  try {
-    if (statSync(file).isDirectory())
-      throw new SdqError('path-not-found', `${file} is a folder, not a file.`);
-    return openSync(file, 'r');
-  } catch (error) {
-    if (error instanceof SdqError) throw error;
-    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw missing
-      ? new SdqError('path-not-found', `No file ${file}.`, { cause: error })
-      : new SdqError('io-failed', `Cannot read ${file}: ${(error as Error).message}.`, { cause: error });
+/** The error for a file that cannot be opened. */
+export function unreadable(file: string, cause: unknown): SdqError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return new SdqError('path-not-found', `No file ${file}.`, { cause });
+  if (code === 'EISDIR') {
+    return new SdqError('path-not-found', `${file} is a folder: a file is expected.`, { cause });
   }
+  return new SdqError('io-failed', `Cannot read ${file}: ${message}.`, { cause });
 }
 
 function decode(bytes: Buffer, file: string, line: number, events: ReadEvents): Line | undefined {

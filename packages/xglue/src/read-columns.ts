@@ -46,9 +46,10 @@ function readLine(request: ReadRequest, layout: ColumnLayout, line: Line): TextE
     events.fail(badLine(source.file, line.number, 'has no text'));
     return undefined;
   }
-  if (unlabelled) return { kind: 'text', texts: kept, label: '' };
+  const query = request.info.kind === 'ranking' ? { query: fields[0]! } : {};
+  if (unlabelled) return { kind: 'text', texts: kept, label: '', ...query };
   const label = checkLabel(request, canonical(fields[layout.label]!.trim()), line.number);
-  return label === undefined ? undefined : { kind: 'text', texts: kept, label };
+  return label === undefined ? undefined : { kind: 'text', texts: kept, label, ...query };
 }
 
 function layoutOf(request: ReadRequest): ColumnLayout {

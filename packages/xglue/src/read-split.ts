@@ -4,7 +4,9 @@ import { taskLabels } from './labels.ts';
 import { findSplit } from './layout.ts';
 import { type DataNote, type ReadEvents, strictly } from './lines.ts';
 import { readColumns } from './read-columns.ts';
+import { readGeneration } from './read-generation.ts';
 import type { ReadRequest } from './read-request.ts';
+import { readSpans } from './read-spans.ts';
 import { readWords } from './read-words.ts';
 import { type SplitName, type Task, task } from './tasks.ts';
 
@@ -80,8 +82,9 @@ function readerOf(info: Task): (request: ReadRequest) => Iterable<Example> {
     case 'token':
       return readWords;
     case 'span':
+      return readSpans;
     case 'generation':
-      throw new SdqError('unavailable', `No reader for ${info.name} yet.`);
+      return readGeneration;
     default:
       return readColumns;
   }

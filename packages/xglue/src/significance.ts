@@ -1,0 +1,123 @@
+import { Random, SdqError } from '@sdq/core';
+import { scoreOf, type Tally } from './tally.ts';
+
+/** How to resample. */
+export interface ResampleOptions {
+  /** How many times; 1,000 if left out. */
+  readonly samples?: number;
+  /** The stream of random numbers; seed 0 if left out. */
+  readonly random?: Random;
+}
+
+/** A score and the range that it may have in truth. */
+export interface Interval {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/**
+ * A bootstrap percentile confidence interval (Efron, 1979): units are drawn with replacement.
+ *
+ * @param options `level` is the coverage in (0, 1), .95 if left out
+ * @throws {SdqError} `bad-option`
+ *
+ * @example
+ * ```ts
+ * import { confidenceInterval, tally } from '@sdq/xglue';
+ *
+ * const gold = ['1', '0', '1'].map((label) => ({ kind: 'text', texts: ['a'], label }) as const);
+ * confidenceInterval(tally('QAM', gold, ['1', '0', '0'])); // { value: 2/3, low: 0, high: 1 }
+ * ```
+ */
+export function confidenceInterval(
+  tally: Tally,
+  options: ResampleOptions & { readonly level?: number } = {},
+): Interval {
+  const { samples, random } = settle(options);
+  const level = options.level ?? 0.95;
+  if (!(level > 0 && level < 1)) {
+    throw new SdqError('bad-option', `The level must lie between 0 and 1, but is ${level}.`);
+  }
+  const values = new Float64Array(samples);
+  const totals = new Float64Array(tally.width);
+  for (let s = 0; s < samples; s++) {
+    totals.fill(0);
+    for (let i = 0; i < tally.units; i++) {
+      const at = random.below(tally.units) * tally.width;
+      for (let k = 0; k < tally.width; k++) totals[k]! += tally.counts[at + k]!;
+    }
+    values[s] = tally.value(totals);
+  }
+  values.sort();
+  const tail = (1 - level) / 2;
+  return { value: scoreOf(tally), low: quantile(values, tail), high: quantile(values, 1 - tail) };
+}
+
+/** Whether two models' scores differ. */
+export interface PairedTest {
+  /** The first score less the second. */
+  readonly difference: number;
+  /** How likely a difference as large is where the two models are alike, in (0, 1]. */
+  readonly p: number;
+}
+
+/**
+ * A paired test by approximate randomisation (Noreen, 1989; Yeh, 2000): each unit's results are swapped between
+ * the two models with probability 1/2.
+ *
+ * @throws {SdqError} `bad-shape` where the two tallies are not of the same examples; `bad-option`
+ *
+ * @example
+ * ```ts
+ * import { pairedTest, tally } from '@sdq/xglue';
+ *
+ * const gold = ['1', '0', '1'].map((label) => ({ kind: 'text', texts: ['a'], label }) as const);
+ * const [fp32, int8] = [['1', '0', '1'], ['1', '0', '0']].map((labels) => tally('QAM', gold, labels));
+ * pairedTest(fp32!, int8!); // { difference: 1/3, p: 1 }
+ * ```
+ */
+export function pairedTest(first: Tally, second: Tally, options: ResampleOptions = {}): PairedTest {
+  const { samples, random } = settle(options);
+  const { units, width } = first;
+  if (units !== second.units || width !== second.width) {
+    throw new SdqError('bad-shape', `A paired test needs the same units, not ${units} and ${second.units}.`);
+  }
+  const difference = scoreOf(first) - scoreOf(second);
+  // Summation order makes equal differences unequal in the last digits.
+  const bar = Math.abs(difference) - 1e-12;
+  const a = new Float64Array(width);
+  const b = new Float64Array(width);
+  let atLeast = 0;
+  for (let s = 0; s < samples; s++) {
+    a.fill(0);
+    b.fill(0);
+    let bits = 0;
+    for (let i = 0; i < units; i++) {
+      bits = i % 32 === 0 ? random.uint32() : bits >>> 1;
+      const [left, right] = (bits & 1) === 1 ? [second, first] : [first, second];
+      for (let k = 0; k < width; k++) {
+        a[k]! += left.counts[i * width + k]!;
+        b[k]! += right.counts[i * width + k]!;
+      }
+    }
+    if (Math.abs(first.value(a) - first.value(b)) >= bar) atLeast += 1;
+  }
+  return { difference, p: (atLeast + 1) / (samples + 1) };
+}
+
+function settle(options: ResampleOptions): { samples: number; random: Random } {
+  const samples = options.samples ?? 1000;
+  if (!Number.isInteger(samples) || samples < 1) {
+    throw new SdqError('bad-option', `The number of samples must be a positive integer, but is ${samples}.`);
+  }
+  return { samples, random: options.random ?? new Random(0) };
+}
+
+/** Between sorted values, linearly. */
+function quantile(sorted: Float64Array, share: number): number {
+  const place = share * (sorted.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, sorted.length - 1);
+  return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
+}
