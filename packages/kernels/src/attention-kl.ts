@@ -1,0 +1,35 @@
+import type { Scalar, Tensor } from '@tensorflow/tfjs';
+import { tidy } from '@tensorflow/tfjs';
+import { matrixShape, requireSameShape, requireShape } from './shapes.ts';
+import { softmaxKl } from './softmax-kl.ts';
+
+/**
+ * The divergence of the student's self-attention output from the teacher's: each head's features of a token read
+ * as a distribution by softmax; the mean over token rows and heads. The gradient goes to the student only.
+ *
+ * Source: O'Neill and Dutta 2023, "Self-Distilled Quantization", section 3.
+ *
+ * @param teacher - [tokens, hidden]
+ * @param student - [tokens, hidden]
+ * @param heads - divides hidden
+ * @throws SdqError `bad-shape`
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs';
+ * import { attentionKl } from '@sdq/kernels';
+ *
+ * const output = tf.tensor2d([[1, 2, 3, 4]]);
+ * attentionKl(output, output, 2).dataSync(); // [0]
+ * ```
+ */
+export function attentionKl(teacher: Tensor, student: Tensor, heads: number): Scalar {
+  const [tokens, hidden] = matrixShape('attentionKl', 'teacher', teacher);
+  requireSameShape('attentionKl', teacher, student);
+  requireShape(
+    Number.isInteger(heads) && heads > 0 && hidden % heads === 0,
+    () => `attentionKl: ${heads} heads do not divide the hidden size ${hidden}.`,
+  );
+  const rows = [tokens * heads, hidden / heads];
+  return tidy(() => softmaxKl(teacher.reshape(rows), student.reshape(rows), 1));
+}
