@@ -1,0 +1,39 @@
+export { writeAtomically, writeFileAtomically } from './atomic-file.ts';
+export { type Checkpoint, loadCheckpoint, readConfig, saveModel, withHead } from './checkpoint.ts';
+export {
+  configFile,
+  type EncoderConfig,
+  type Head,
+  type ModelConfig,
+  maxSequenceLength,
+  parseConfig,
+} from './config.ts';
+export { loadE5Checkpoint } from './e5-checkpoint.ts';
+export { applyHead, type EncoderBatch, encode, forward, type Parameters } from './encoder.ts';
+export { type FamilyName, familyOf, type ModelFamily } from './families.ts';
+export {
+  cachedDefaultCheckpoint,
+  type FetchOptions,
+  fetchDefaultCheckpoint,
+  type PackageMember,
+} from './fetch-checkpoint.ts';
+export { FloatOps, type FloatOptions } from './float-ops.ts';
+export type { HeadKind } from './head-kind.ts';
+export type { HostTensor } from './host-tensor.ts';
+export { packEncodings } from './pack.ts';
+export { encoderShapes, headShapes, initialHead } from './parameters.ts';
+export {
+  isQuantizedModel,
+  loadQuantizedModel,
+  type QuantizedModel,
+  saveQuantizedModel,
+} from './quantized-model.ts';
+export {
+  readSafetensorsHeader,
+  type SafetensorsEntry,
+  SafetensorsFile,
+  type SafetensorsHeader,
+  type SafetensorsValue,
+  writeSafetensors,
+} from './safetensors.ts';
+export { type Encoding, loadTokenizer, Tokenizer, type WordEncoding } from './tokenizer.ts';

@@ -1,0 +1,242 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AffineGrid, type QuantizedRows, SdqError, type Site } from '@sdq/core';
+import { writeFileAtomically } from './atomic-file.ts';
+import {
+  CONFIG_FILE,
+  checkShape,
+  copyTokenizer,
+  isE5Folder,
+  isHeadParameter,
+  readConfigFile,
+  readParameter,
+  requireFolder,
+  storedNames,
+  WEIGHTS_FILE,
+  wantedShapes,
+} from './checkpoint.ts';
+import { configFile, type EncoderConfig, type Head } from './config.ts';
+import { familyOf } from './families.ts';
+import type { HostTensor } from './host-tensor.ts';
+import {
+  activationBitsOf,
+  type QuantizedSites,
+  quantizationConfig,
+  readQuantization,
+} from './quantization-config.ts';
+import { type SafetensorsValue, writeSafetensors } from './safetensors.ts';
+import { WeightFiles } from './weight-files.ts';
+
+/**
+ * The scale stored for a grid that holds nothing but zero (qMax 0): so small, the least normal float, that
+ * whatever such a grid rounds to is zero to any reader.
+ */
+const ZERO_GRID_SCALE = 2 ** -126;
+
+const ZERO_GRID: AffineGrid = { scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 };
+
+/** A finished model with integer weights. */
+export interface QuantizedModel {
+  readonly config: EncoderConfig;
+  readonly head: Head;
+  /** Weights as integers, by parameter name (`encoder.layer.0.output.dense.weight`). */
+  readonly weights: ReadonlyMap<string, QuantizedRows>;
+  /** The grids of linear layers' inputs, by site. */
+  readonly grids: ReadonlyMap<Site, AffineGrid>;
+  /** All other parameters, by name. */
+  readonly floats: ReadonlyMap<string, HostTensor>;
+}
+
+/**
+ * Saves a quantized model in the compressed-tensors layout (format `int-quantized`), which the Hugging Face library
+ * reads: config.json with `quantization_config`, tokenizer.json, and model.safetensors with, for each quantized
+ * site, `weight` (int8), `weight_scale` and, where its input is quantized, `input_scale` and `input_zero_point`.
+ *
+ * The layout's activations are signed, ours unsigned: q - 2^(bits-1) is stored, which is the same grid.
+ *
+ * @throws SdqError 'missing-tensor', 'bad-shape', or 'bad-value' when a grid is none the layout can hold; 'io-failed'
+ *
+ * @example
+ * ```ts
+ * import { type QuantizedModel, saveQuantizedModel } from '@sdq/models';
+ *
+ * const save = (folder: string, student: QuantizedModel, base: string) =>
+ *   saveQuantizedModel(folder, student, { tokenizerFrom: base });
+ * ```
+ */
+export async function saveQuantizedModel(
+  folder: string,
+  model: QuantizedModel,
+  options: { readonly tokenizerFrom?: string | undefined } = {},
+): Promise<void> {
+  const { config, head, weights, grids, floats } = model;
+  const stored = (name: string) => (isHeadParameter(name) ? name : familyOf(config.family).prefix + name);
+  const values = new Map<string, SafetensorsValue>();
+  const sites: QuantizedSites = new Map();
+  const available = { has: (name: string) => weights.has(name) || floats.has(name) };
+  for (const [name, shape] of wantedShapes(config, head, available)) {
+    const rows = weights.get(name);
+    const tensor = rows ?? floats.get(name);
+    if (tensor === undefined)
+      throw new SdqError('missing-tensor', `The model to save has no parameter "${name}".`);
+    checkShape('The model to save', name, shape, tensor.shape);
+    if (rows === undefined) {
+      values.set(stored(name), floats.get(name)!);
+      continue;
+    }
+    const site = siteOf(name);
+    const grid = grids.get(site);
+    values.set(stored(name), { shape: rows.shape, data: rows.values });
+    values.set(stored(`${site}.weight_scale`), { shape: [rows.shape[0], 1], data: rows.scales });
+    if (grid !== undefined) {
+      const { scale, zeroPoint } = storeGrid(site, grid);
+      values.set(stored(`${site}.input_scale`), { shape: [1], data: Float32Array.of(scale) });
+      values.set(stored(`${site}.input_zero_point`), { shape: [1], data: Int8Array.of(zeroPoint) });
+    }
+    sites.set(stored(site), { weightBits: rows.bits, activationBits: grid && activationBitsOf(site, grid) });
+  }
+  for (const site of grids.keys()) {
+    if (!sites.has(stored(site))) {
+      throw new SdqError('bad-value', `The grid of "${site}" has no quantized weight to stand beside.`);
+    }
+  }
+  const json = { ...configFile(config, head), quantization_config: quantizationConfig(sites) };
+  await mkdir(folder, { recursive: true });
+  await writeFileAtomically(join(folder, CONFIG_FILE), `${JSON.stringify(json, null, 2)}\n`);
+  if (options.tokenizerFrom !== undefined) await copyTokenizer(options.tokenizerFrom, folder);
+  await writeSafetensors(join(folder, WEIGHTS_FILE), values, { format: 'pt' });
+}
+
+/**
+ * Loads what {@link saveQuantizedModel} saved.
+ *
+ * @throws SdqError as `loadCheckpoint`; 'bad-checkpoint' when the quantization is of another kind, or an integer or
+ * scale is out of its range
+ *
+ * @example
+ * ```ts
+ * import { loadQuantizedModel } from '@sdq/models';
+ *
+ * const sites = async (folder: string) => [...(await loadQuantizedModel(folder)).grids.keys()];
+ * ```
+ */
+export async function loadQuantizedModel(folder: string): Promise<QuantizedModel> {
+  await requireFolder(folder);
+  const { config, head, quantization } = await readConfigFile(folder);
+  const source = join(folder, CONFIG_FILE);
+  if (head === undefined)
+    throw new SdqError('bad-checkpoint', `${source}: the model has no head that is known.`);
+  const quantized = readQuantization(quantization, source);
+  const files = await WeightFiles.open(folder);
+  try {
+    const stored = storedNames(config, files.names());
+    const weights = new Map<string, QuantizedRows>();
+    const grids = new Map<Site, AffineGrid>();
+    const floats = new Map<string, HostTensor>();
+    for (const [name, shape] of wantedShapes(config, head, stored)) {
+      const file = stored.get(name);
+      const bits = file === undefined ? undefined : quantized.get(siteOf(file));
+      if (bits === undefined || !name.endsWith('.weight')) {
+        floats.set(name, await readParameter(files, stored, name, shape));
+        continue;
+      }
+      weights.set(name, await readRows(files, stored, name, shape, bits.weightBits));
+      if (bits.activationBits !== undefined) {
+        const site = siteOf(name);
+        grids.set(site, await readGrid(files, stored, site, bits.activationBits));
+      }
+    }
+    return { config, head, weights, grids, floats };
+  } finally {
+    await files.close();
+  }
+}
+
+/**
+ * Whether a folder holds a quantized model, by its config.json.
+ *
+ * @throws SdqError 'path-not-found' or 'bad-checkpoint'
+ *
+ * @example
+ * ```ts
+ * import { isQuantizedModel, loadCheckpoint, loadQuantizedModel } from '@sdq/models';
+ *
+ * const load = async (folder: string) =>
+ *   (await isQuantizedModel(folder)) ? loadQuantizedModel(folder) : loadCheckpoint(folder);
+ * ```
+ */
+export async function isQuantizedModel(folder: string): Promise<boolean> {
+  await requireFolder(folder);
+  if (await isE5Folder(folder)) return false;
+  return (await readConfigFile(folder)).quantization != null;
+}
+
+/** The site of a parameter: its name without `.weight`, `.bias`, .... */
+function siteOf(name: string): Site {
+  return name.slice(0, name.lastIndexOf('.'));
+}
+
+function storeGrid(site: Site, grid: AffineGrid): { scale: number; zeroPoint: number } {
+  const half = 2 ** (activationBitsOf(site, grid) - 1);
+  if (grid.qMax === 0) return { scale: ZERO_GRID_SCALE, zeroPoint: -half };
+  return { scale: grid.scale, zeroPoint: grid.zeroPoint - half };
+}
+
+async function readGrid(
+  files: WeightFiles,
+  stored: ReadonlyMap<string, string>,
+  site: Site,
+  bits: number,
+): Promise<AffineGrid> {
+  const scale = (await readParameter(files, stored, `${site}.input_scale`, [1])).data[0]!;
+  const signed = (await readIntegers(files, stored, `${site}.input_zero_point`, [1]))[0]!;
+  const zeroPoint = signed + 2 ** (bits - 1);
+  const qMax = 2 ** bits - 1;
+  if (!(scale > 0 && Number.isFinite(scale)) || zeroPoint < 0 || zeroPoint > qMax) {
+    throw new SdqError('bad-checkpoint', `${files.source}: the input grid of "${site}" is not usable.`);
+  }
+  return scale === ZERO_GRID_SCALE ? ZERO_GRID : { scale, zeroPoint, qMin: 0, qMax };
+}
+
+async function readRows(
+  files: WeightFiles,
+  stored: ReadonlyMap<string, string>,
+  name: string,
+  shape: readonly number[],
+  bits: number,
+): Promise<QuantizedRows> {
+  const [rows = 0, columns = 0] = shape;
+  const values = await readIntegers(files, stored, name, shape);
+  const scales = (await readParameter(files, stored, `${siteOf(name)}.weight_scale`, [rows, 1])).data;
+  const limit = 2 ** (bits - 1) - 1;
+  let largest = 0;
+  for (let i = 0; i < values.length; i++) {
+    const magnitude = Math.abs(values[i]!);
+    if (magnitude > largest) largest = magnitude;
+  }
+  if (largest > limit) {
+    throw new SdqError(
+      'bad-checkpoint',
+      `${files.source}: "${name}" holds ${largest}, more than ${bits} bits can.`,
+    );
+  }
+  if (!scales.every((scale) => scale > 0 && Number.isFinite(scale))) {
+    throw new SdqError('bad-checkpoint', `${files.source}: "${name}" has a scale that is not above zero.`);
+  }
+  return { bits, shape: [rows, columns], values, scales };
+}
+
+async function readIntegers(
+  files: WeightFiles,
+  stored: ReadonlyMap<string, string>,
+  name: string,
+  shape: readonly number[],
+): Promise<Int8Array> {
+  const file = stored.get(name);
+  const entry = file === undefined ? undefined : files.entry(file);
+  if (file === undefined || entry === undefined) {
+    throw new SdqError('missing-tensor', `${files.source} has no tensor "${name}".`);
+  }
+  checkShape(files.source, name, shape, entry.shape);
+  return files.readInt8(file);
+}

@@ -1,0 +1,191 @@
+import { join } from 'node:path';
+import { Tokenizer as JsonTokenizer, RobertaProcessingPostProcessor } from '@huggingface/tokenizers';
+import { SdqError } from '@sdq/core';
+import { readBoundedJson } from './bounded-file.ts';
+import { TOKENIZER_FILE } from './checkpoint.ts';
+
+// XLM-R's tokenizer.json has 17 MB.
+const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
+/**
+ * Text beyond this many UTF-16 units is cut before it is tokenized, to bound the work on one input; 512 tokens
+ * hold far less.
+ */
+const MAX_TEXT_LENGTH = 100_000;
+/** Words remembered with their pieces; a treebank has some ten thousand different ones. */
+const MAX_CACHED_WORDS = 500_000;
+
+/** A sequence of token ids, special tokens included. */
+export interface Encoding {
+  /** [tokens] */
+  readonly ids: Int32Array;
+  /** [tokens], 0 or, for the second sequence of a model that tells them apart, 1. */
+  readonly tokenTypes: Int32Array;
+}
+
+/** Words as token ids, with each word's place. */
+export interface WordEncoding extends Encoding {
+  /** [words], the index in `ids` of the word's first piece, -1 when the word was cut off. */
+  readonly firstPiece: Int32Array;
+}
+
+/** Special tokens around and between the sequences. */
+interface Template {
+  readonly ids: readonly [prefix: number[], middle: number[], suffix: number[]];
+  readonly types: readonly [prefix: number[], middle: number[], suffix: number[]];
+  readonly typeA: number;
+  readonly typeB: number;
+}
+
+/** Turns text into the token ids that a model was trained on. */
+export class Tokenizer {
+  private readonly single: Template;
+  private readonly pair: Template;
+  private readonly words = new Map<string, Int32Array>();
+
+  /** @param source - the file's name, for errors */
+  constructor(
+    private readonly tokenizer: JsonTokenizer,
+    readonly unknownId: number,
+    source: string,
+  ) {
+    this.single = readTemplate(tokenizer, false, source);
+    this.pair = readTemplate(tokenizer, true, source);
+  }
+
+  /**
+   * The ids [tokens] of a text, or of a pair of texts, cut to `maxLength`: from the end of the longer text first.
+   *
+   * @throws SdqError 'bad-option' when `maxLength` leaves no room beside the special tokens
+   */
+  encode(text: string, pair: string | undefined, maxLength: number): Int32Array {
+    return this.encodeTyped(text, pair, maxLength).ids;
+  }
+
+  /** As {@link Tokenizer.encode}, with token types, which a BERT of its own vocabulary needs for pairs. */
+  encodeTyped(text: string, pair: string | undefined, maxLength: number): Encoding {
+    const template = pair === undefined ? this.single : this.pair;
+    const room = this.room(template, maxLength);
+    const first = this.pieces(text);
+    const second = pair === undefined ? [] : this.pieces(pair);
+    const [kept, keptSecond] = longestFirst(first.length, second.length, room);
+    return fill(template, first.slice(0, kept), second.slice(0, keptSecond));
+  }
+
+  /** The ids of words, each tokenized on its own, cut to `maxLength`; a word without a piece is the unknown token. */
+  encodeWords(words: readonly string[], maxLength: number): WordEncoding {
+    const template = this.single;
+    const room = this.room(template, maxLength);
+    const prefix = template.ids[0].length;
+    const firstPiece = new Int32Array(words.length).fill(-1);
+    const ids: number[] = [];
+    for (let i = 0; i < words.length && ids.length < room; i++) {
+      firstPiece[i] = prefix + ids.length;
+      for (const id of this.wordPieces(words[i]!)) if (ids.length < room) ids.push(id);
+    }
+    return { ...fill(template, ids, []), firstPiece };
+  }
+
+  private room(template: Template, maxLength: number): number {
+    const special = template.ids.reduce((sum, part) => sum + part.length, 0);
+    if (!Number.isInteger(maxLength) || maxLength <= special) {
+      throw new SdqError(
+        'bad-option',
+        `maxLength is ${maxLength}, but the special tokens alone are ${special}.`,
+      );
+    }
+    return maxLength - special;
+  }
+
+  private pieces(text: string): number[] {
+    return this.tokenizer.encode(cut(text), { add_special_tokens: false }).ids;
+  }
+
+  private wordPieces(word: string): Int32Array {
+    const known = this.words.get(word);
+    if (known !== undefined) return known;
+    const ids = this.pieces(word);
+    const pieces = Int32Array.from(ids.length === 0 ? [this.unknownId] : ids);
+    if (this.words.size < MAX_CACHED_WORDS) this.words.set(word, pieces);
+    return pieces;
+  }
+}
+
+/**
+ * Loads a folder's tokenizer.json.
+ *
+ * @throws SdqError 'path-not-found', or 'bad-checkpoint' when the file is not a usable tokenizer
+ *
+ * @example
+ * ```ts
+ * import { loadTokenizer } from '@sdq/models';
+ *
+ * const ids = async (folder: string) => (await loadTokenizer(folder)).encode('Hello world!', undefined, 128);
+ * ```
+ */
+export async function loadTokenizer(folder: string): Promise<Tokenizer> {
+  const path = join(folder, TOKENIZER_FILE);
+  const json = await readBoundedJson(path, MAX_TOKENIZER_BYTES);
+  if (typeof json !== 'object' || json === null)
+    throw new SdqError('bad-checkpoint', `${path} is not an object.`);
+  let tokenizer: JsonTokenizer;
+  try {
+    tokenizer = new JsonTokenizer(json, {});
+  } catch (error) {
+    throw new SdqError('bad-checkpoint', `${path} is not a usable tokenizer.`, { cause: error });
+  }
+  const unknownId = tokenizer.token_to_id('<unk>') ?? tokenizer.token_to_id('[UNK]');
+  if (unknownId === undefined) throw new SdqError('bad-checkpoint', `${path} has no token <unk> or [UNK].`);
+  return new Tokenizer(tokenizer, unknownId, path);
+}
+
+/** How many pieces of each text stay when the longer one is cut first, as the Hugging Face library does. */
+function longestFirst(first: number, second: number, room: number): [number, number] {
+  if (first + second <= room) return [first, second];
+  const half = Math.floor(room / 2);
+  const shorter = Math.min(first, second, half);
+  return first <= second ? [shorter, room - shorter] : [room - shorter, shorter];
+}
+
+/** Asks the tokenizer's own post-processor where it puts special tokens, with a stand-in for each text. */
+function readTemplate(tokenizer: JsonTokenizer, pair: boolean, source: string): Template {
+  const [a, b] = ['\0a', '\0b'];
+  const processor = tokenizer.post_processor;
+  const processed = processor === null ? undefined : processor.post_process([a], pair ? [b] : null, true);
+  const tokens = processed?.tokens ?? (pair ? [a, b] : [a]);
+  // XLM-R has one token type; the library numbers the second text 1 here, as for RoBERTa's cousin BERT.
+  const untyped = processor instanceof RobertaProcessingPostProcessor;
+  const types = (untyped ? undefined : processed?.token_type_ids) ?? tokens.map(() => 0);
+  const atA = tokens.indexOf(a);
+  const atB = pair ? tokens.indexOf(b) : tokens.length;
+  if (atA < 0 || atB < atA)
+    throw new SdqError('bad-checkpoint', `${source} has a post-processor that is not usable.`);
+  const id = (token: string) => {
+    const found = tokenizer.token_to_id(token);
+    if (found === undefined) throw new SdqError('bad-checkpoint', `${source} has no token "${token}".`);
+    return found;
+  };
+  return {
+    ids: [tokens.slice(0, atA).map(id), tokens.slice(atA + 1, atB).map(id), tokens.slice(atB + 1).map(id)],
+    types: [types.slice(0, atA), types.slice(atA + 1, atB), types.slice(atB + 1)],
+    typeA: types[atA] ?? 0,
+    typeB: types[atB] ?? 0,
+  };
+}
+
+function fill(template: Template, first: readonly number[], second: readonly number[]): Encoding {
+  const { ids, types, typeA, typeB } = template;
+  return {
+    ids: Int32Array.from([...ids[0], ...first, ...ids[1], ...second, ...ids[2]]),
+    tokenTypes: Int32Array.from([
+      ...types[0],
+      ...first.map(() => typeA),
+      ...types[1],
+      ...second.map(() => typeB),
+      ...types[2],
+    ]),
+  };
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_TEXT_LENGTH ? text : text.slice(0, MAX_TEXT_LENGTH);
+}

@@ -1,0 +1,142 @@
+"""Writes the small checkpoints and reference numbers that packages/models is tested against.
+
+Each is a random model of the transformers library, saved as that library saves it, and beside it `oracle.json`:
+hidden states, logits, loss and a few gradients for a handful of sequences. See README.md for how to run it.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+
+import torch
+import transformers
+
+SIZES = dict(
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=64,
+    vocab_size=120,
+    max_position_embeddings=24,
+)
+LABELS = ["low", "middle", "high"]
+SEQUENCES = [[0, 5, 17, 99, 2], [0, 2], [0, 44, 45, 46, 47, 48, 49, 50, 51, 119, 3, 2], [7]]
+# Of each part of the model one parameter, names without the family's prefix.
+GRADIENTS = [
+    "encoder.layer.0.attention.self.query.weight",
+    "encoder.layer.1.output.dense.weight",
+    "encoder.layer.0.attention.output.LayerNorm.weight",
+    "embeddings.position_embeddings.weight",
+    "embeddings.token_type_embeddings.weight",
+]
+# folder: class, second sequence's token type, dtype, sharded
+MODELS = {
+    "bert-sequence": ("BertForSequenceClassification", 1, torch.float32, False),
+    "bert-token-bf16": ("BertForTokenClassification", 0, torch.bfloat16, False),
+    "bert-answer": ("BertForQuestionAnswering", 0, torch.float32, False),
+    "bert-base-sharded": ("BertModel", 0, torch.float32, True),
+    "xlm-roberta-sequence-fp16": ("XLMRobertaForSequenceClassification", 0, torch.float16, False),
+    "xlm-roberta-token": ("XLMRobertaForTokenClassification", 0, torch.float32, False),
+}
+
+
+def config_of(class_name):
+    labels = LABELS[:2] if class_name.endswith("ForQuestionAnswering") else LABELS
+    names = dict(id2label=dict(enumerate(labels)))
+    if class_name.startswith("XLMRoberta"):
+        # As XLM-R: one token type, positions behind the padding id, its epsilon.
+        return transformers.XLMRobertaConfig(
+            **SIZES, type_vocab_size=1, pad_token_id=1, layer_norm_eps=1e-5, **names
+        )
+    return transformers.BertConfig(**SIZES, type_vocab_size=2, **names)
+
+
+def draw(model, seed):
+    """Weights far larger than a fresh model's, so that softmax, GELU and the norms are not near their linear parts."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if name.endswith("LayerNorm.weight"):
+                parameter.copy_(1 + 0.2 * noise)
+            else:
+                parameter.copy_((0.3 if parameter.dim() > 1 else 0.1) * noise)
+
+
+def token_types_of(sequence, second_type):
+    """The second half of a sequence has the second type."""
+    return [second_type if i >= len(sequence) / 2 else 0 for i in range(len(sequence))]
+
+
+def loss_of(logits, class_name):
+    """The mean cross-entropy of row i against label i modulo the number of labels."""
+    rows = logits.reshape(-1, logits.shape[-1])
+    targets = torch.arange(rows.shape[0]) % rows.shape[1]
+    return torch.nn.functional.cross_entropy(rows, targets)
+
+
+def rounded(tensor):
+    return [float(f"{value:.7g}") for value in tensor.detach().flatten().tolist()]
+
+
+def make(folder, class_name, second_type, dtype, sharded, seed):
+    config = config_of(class_name)
+    # Attention by plain tensor operations, so that the numbers do not hang on a fused kernel.
+    config._attn_implementation = "eager"
+    model = getattr(transformers, class_name)(config).eval()
+    draw(model, seed)
+    model = model.to(dtype)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder, **({"max_shard_size": "20KB"} if sharded else {}))
+
+    # Reference numbers: the stored weights, computed with in float32, each sequence alone.
+    model = model.to(torch.float32)
+    hidden, logits = [], []
+    for sequence in SEQUENCES:
+        output = model(
+            input_ids=torch.tensor([sequence]),
+            token_type_ids=torch.tensor([token_types_of(sequence, second_type)]),
+            output_hidden_states=True,
+        )
+        hidden.append([layer[0] for layer in output.hidden_states])
+        if class_name.endswith("ForSequenceClassification"):
+            logits.append(output.logits)
+        elif class_name.endswith("ForTokenClassification"):
+            logits.append(output.logits[0])
+        elif class_name.endswith("ForQuestionAnswering"):
+            logits.append(torch.stack([output.start_logits[0], output.end_logits[0]], dim=-1))
+    oracle = {
+        "sequences": SEQUENCES,
+        "tokenTypes": [token_types_of(sequence, second_type) for sequence in SEQUENCES],
+        # [layers + 1][tokens of all sequences * hidden]
+        "hidden": [rounded(torch.cat(layer)) for layer in zip(*hidden)],
+    }
+    if logits:
+        all_logits = torch.cat(logits)
+        loss = loss_of(all_logits, class_name)
+        loss.backward()
+        prefix = "roberta." if class_name.startswith("XLMRoberta") else "bert."
+        own = ["qa_outputs.weight"] if "Question" in class_name else []
+        own += [name for name in ("classifier.weight", "classifier.dense.weight", "classifier.out_proj.bias")]
+        parameters = {name.removeprefix(prefix): parameter for name, parameter in model.named_parameters()}
+        oracle["logits"] = rounded(all_logits)
+        oracle["loss"] = loss.item()
+        oracle["gradients"] = {
+            name: rounded(parameters[name].grad) for name in GRADIENTS + own if name in parameters
+        }
+    (folder / "oracle.json").write_text(json.dumps(oracle, separators=(",", ":")) + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("packages/models/test/oracles"))
+    out = parser.parse_args().out
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    for seed, (name, (class_name, second_type, dtype, sharded)) in enumerate(MODELS.items()):
+        make(out / name, class_name, second_type, dtype, sharded, seed)
+
+
+if __name__ == "__main__":
+    main()
