@@ -18,7 +18,7 @@ export async function predictCommand(folder: string, flags: CommonFlags): Promis
     const split = lines.map((line) => line.split(/\s+/u).filter((word) => word !== ''));
     const examples = lines.map((line, i) => {
       if (!labelsWords)
-        return { ids: tokenizer.encode(line, undefined, MAX_LENGTH), labels: new Int32Array(0) };
+        return { ...tokenizer.encodeTyped(line, undefined, MAX_LENGTH), labels: new Int32Array(0) };
       return { ...tokenizer.encodeWords(split[i]!, MAX_LENGTH), labels: new Int32Array(0) };
     });
     const classes = await predictClasses(classify, examples);

@@ -1,8 +1,9 @@
-import type { PackedBatch, Random } from '@sdq/core';
+import type { Random } from '@sdq/core';
+import type { EncoderBatch } from '@sdq/models';
 import type { EncodedExample } from './encoded-example.ts';
 
 /** Packed sequences with their labels. */
-export interface Batch extends PackedBatch {
+export interface Batch extends EncoderBatch {
   /** One label a sequence, or one a token row where the task labels tokens; IGNORED_LABEL where there is none. */
   readonly labels: Int32Array;
   /** Which examples these are, in the order of the sequences. */
@@ -72,8 +73,12 @@ export function packBatch(examples: readonly EncodedExample[], chosen: readonly 
   picked.forEach(({ ids }, i) => {
     offsets[i + 1] = offsets[i]! + ids.length;
   });
+  const typed = picked.some(({ tokenTypes }) => tokenTypes?.some((type) => type !== 0));
   return {
     ids: concatenate(picked.map(({ ids }) => ids)),
+    ...(typed && {
+      tokenTypes: concatenate(picked.map(({ ids, tokenTypes }) => tokenTypes ?? new Int32Array(ids.length))),
+    }),
     offsets,
     labels: concatenate(picked.map(({ labels }) => labels)),
     examples: chosen,

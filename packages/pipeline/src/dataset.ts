@@ -79,17 +79,17 @@ export function exampleEncoder(
   const classOf = new Map(labels.map((label, i) => [label, i]));
   return (example) => {
     if (example.kind === 'words') {
-      const { ids, firstPiece } = tokenizer.encodeWords(example.words, maxLength);
+      const { ids, tokenTypes, firstPiece } = tokenizer.encodeWords(example.words, maxLength);
       const rows = new Int32Array(ids.length).fill(IGNORED_LABEL);
       firstPiece.forEach((row, word) => {
         if (row >= 0) rows[row] = classOf.get(example.labels[word]!)!;
       });
-      return { ids, labels: rows, firstPiece };
+      return { ids, tokenTypes, labels: rows, firstPiece };
     }
     if (example.kind === 'text') {
       const [first, second] = example.texts;
       return {
-        ids: tokenizer.encode(first!, second, maxLength),
+        ...tokenizer.encodeTyped(first!, second, maxLength),
         labels: Int32Array.of(classOf.get(example.label)!),
       };
     }

@@ -2,6 +2,8 @@
 export interface EncodedExample {
   /** [tokens] with the special tokens. */
   readonly ids: Int32Array;
+  /** [tokens], for a model that tells the two texts of a pair apart; all 0 when absent. */
+  readonly tokenTypes?: Int32Array;
   /** [1] for a task that labels texts; [tokens] for one that labels words, IGNORED_LABEL off first pieces. */
   readonly labels: Int32Array;
   /** For a task that labels words: the row of each word's first piece, -1 where it was cut off. */

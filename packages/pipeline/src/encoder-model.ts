@@ -1,5 +1,5 @@
-import type { EncoderOps, PackedBatch, Site } from '@sdq/core';
-import { type EncoderConfig, forward, type Head, type HostTensor } from '@sdq/models';
+import type { EncoderOps, Site } from '@sdq/core';
+import { type EncoderBatch, type EncoderConfig, forward, type Head, type HostTensor } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 
 /** An encoder with a head, its parameters as tensors by their names in the checkpoint. */
@@ -13,7 +13,7 @@ export interface EncoderModel {
 export const WORD_EMBEDDINGS = 'embeddings.word_embeddings.weight';
 
 /** The logits of a batch under an interpreter. */
-export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: PackedBatch): tf.Tensor {
+export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: EncoderBatch): tf.Tensor {
   return forward(ops, model.config, model.parameters, batch, model.head).logits;
 }
 

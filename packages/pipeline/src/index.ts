@@ -15,6 +15,7 @@ export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 export { type Classifier, predictClasses } from './predict.ts';
 export { reportPage } from './report.ts';
 export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
+export { type CompactedRows, compactRows } from './row-compaction.ts';
 export { run } from './run.ts';
 export { METHODS, type Method, type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 export { warmupLinear } from './schedule.ts';

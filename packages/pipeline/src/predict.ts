@@ -1,4 +1,4 @@
-import type { PackedBatch } from '@sdq/core';
+import type { EncoderBatch } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
@@ -6,7 +6,7 @@ import type { EncodedExample } from './encoded-example.ts';
 const TOKENS_PER_BATCH = 2048;
 
 /** Maps packed sequences to logits, [sequences, classes] or [tokens, classes]. */
-export type Classifier = (batch: PackedBatch) => tf.Tensor;
+export type Classifier = (batch: EncoderBatch) => tf.Tensor;
 
 /**
  * The class of each example (a list of one), or of each of its words; -1 for a word that was cut off.

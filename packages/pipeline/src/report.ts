@@ -193,7 +193,9 @@ function factsTable(results: Results): string {
     ]),
     ['whole run', `${results.seconds.toFixed(0)} s`],
   );
-  const rows = facts.map(([name, value]) => `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`);
+  const rows = facts.map(
+    ([name, value]) => `<tr><td>${escapeHtml(name)}</td><td>${escapeHtml(value)}</td></tr>`,
+  );
   return `<table><tbody>${rows.join('')}</tbody></table>`;
 }
 

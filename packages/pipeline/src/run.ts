@@ -7,13 +7,13 @@ import { softmaxCrossEntropy } from '@sdq/kernels';
 import {
   FloatOps,
   type Head,
-  initialHead,
   loadCheckpoint,
   loadQuantizedModel,
   loadTokenizer,
   type QuantizedModel,
   saveModel,
   saveQuantizedModel,
+  withHead,
   writeFileAtomically,
 } from '@sdq/models';
 import {
@@ -108,16 +108,12 @@ class Run {
 
   private async teacher(): Promise<EncoderModel> {
     const done = this.folder.finished('teacher');
-    const checkpoint = await loadCheckpoint(done ? this.folder.file('teacher') : this.config.model);
+    const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : this.config.model);
+    const checkpoint = withHead(loaded, this.head, new Random(this.config.seed).fork('head'));
     const parameters = tensorsFrom(checkpoint.tensors);
     if (done) {
       this.reporter.message('The fine-tuned teacher is there already: going on from it.');
       return { config: checkpoint.config, head: this.head, parameters };
-    }
-    const drawn = initialHead(checkpoint.config, this.head, new Random(this.config.seed).fork('head'));
-    for (const [name, tensor] of tensorsFrom(drawn)) {
-      parameters.get(name)?.dispose();
-      parameters.set(name, tensor);
     }
     const start: EncoderModel = { config: checkpoint.config, head: this.head, parameters };
     const started = performance.now();

@@ -1,8 +1,9 @@
-import { Random, type Reporter, SdqError } from '@sdq/core';
-import { AdamW, globalNorm } from '@sdq/kernels';
+import { Random, type Reporter, SdqError, type Taps } from '@sdq/core';
+import { AdamW, embedding, globalNorm } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
+import { compactRows } from './row-compaction.ts';
 import { warmupLinear } from './schedule.ts';
 
 /** How one stage of training runs. */
@@ -82,7 +83,8 @@ export async function train(request: TrainingRequest): Promise<TrainingSummary> 
   const totalSteps = epochs.reduce((sum, groups) => sum + groups.length, 0);
   const totalTokens = recipe.epochs * lengths.reduce((a, b) => a + b, 0);
   const optimizer = new AdamW();
-  const leaves = [...variables.values()];
+  const dense = new Map([...variables].filter(([name]) => name !== request.sparse));
+  const leaves = [...dense.values()];
   const started = performance.now();
   let step = 0;
   let tokens = 0;
@@ -119,34 +121,64 @@ export async function train(request: TrainingRequest): Promise<TrainingSummary> 
   return { steps: step, tokens, seconds: (performance.now() - started - evaluating) / 1000 };
 
   function trainStep(batch: Batch, step: number): { loss: number; [figure: string]: number } {
-    const prepared = tf.tidy(() => request.prepare?.(batch) ?? null);
+    const prepared = request.prepare && keptTaps(() => request.prepare!(batch));
+    const table = request.sparse === undefined ? undefined : variables.get(request.sparse);
+    const compacted = table && compactRows(batch.ids);
+    const rows = compacted && tf.variable(embedding(table as tf.Tensor2D, compacted.rowIds));
     const parts: Record<string, number> = {};
-    const context = { step, totalSteps, random: random.fork(`step ${step}`), prepared };
-    const { value, grads } = tf.variableGrads(() => {
-      const loss = request.loss(batch, context);
-      for (const [name, part] of Object.entries(loss.parts)) parts[name] = part.dataSync()[0]!;
-      return loss.total;
-    }, leaves);
+    const context: StepContext = {
+      step,
+      totalSteps,
+      random: random.fork(`step ${step}`),
+      prepared,
+      rows,
+    };
+    const { value, grads } = tf.variableGrads(
+      () => {
+        const loss = request.loss(compacted ? { ...batch, ids: compacted.ids } : batch, context);
+        for (const [name, part] of Object.entries(loss.parts)) parts[name] = part.dataSync()[0]!;
+        return loss.total;
+      },
+      rows ? [...leaves, rows] : leaves,
+    );
     const loss = value.dataSync()[0]!;
-    const gradients = Object.fromEntries([...variables].map(([name, leaf]) => [name, grads[leaf.name]!]));
-    const norm = globalNorm(Object.values(gradients));
+    const norm = globalNorm(Object.values(grads));
     if (Number.isFinite(loss) && Number.isFinite(norm)) {
-      optimizer.step(gradients, Object.fromEntries(variables), {
+      const options = {
         learningRate: recipe.learningRate * warmupLinear(step, totalSteps, recipe.warmupShare),
         gradientScale: Math.min(1, recipe.clipNorm / (norm + 1e-6)),
-        weightDecay: (name) => (decays(name) ? recipe.weightDecay : 0),
-      });
+        weightDecay: (name: string) => (decays(name) ? recipe.weightDecay : 0),
+      };
+      optimizer.step(
+        Object.fromEntries([...dense].map(([name, leaf]) => [name, grads[leaf.name]!])),
+        Object.fromEntries(dense),
+        options,
+      );
+      if (rows) optimizer.stepRows(request.sparse!, compacted.rowIds, grads[rows.name]!, table, options);
     }
-    tf.dispose([value, grads, prepared]);
+    tf.dispose([value, grads]);
+    if (prepared) tf.dispose([prepared.logits, ...prepared.sites.values()]);
+    rows?.dispose();
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      const [what, found] = Number.isFinite(loss) ? ['gradient', norm] : ['loss', loss];
       throw new SdqError(
         'bad-value',
-        `The ${Number.isFinite(loss) ? 'gradient' : 'loss'} of "${stage}" is ${Number.isFinite(loss) ? norm : loss} ` +
-          `at step ${step + 1}, on the examples ${batch.examples.join(', ')}: lower the learning rate.`,
+        `The ${what} of "${stage}" is ${found} at step ${step + 1}, on the examples ${batch.examples.join(', ')}: ` +
+          'lower the learning rate.',
       );
     }
     return { loss, ...parts, gradientNorm: norm };
   }
+}
+
+/** Runs in a scope of its own, of which only the taps outlive. */
+function keptTaps(show: () => Taps): Taps {
+  const kept: { taps?: Taps } = {};
+  tf.tidy(() => {
+    kept.taps = show();
+    return [kept.taps.logits, ...kept.taps.sites.values()];
+  });
+  return kept.taps!;
 }
 
 function decays(name: string): boolean {

@@ -18,7 +18,7 @@ const float = {
 
 const plan = resolvePlan(createPlan('w8a8'), ['embeddings.word_embeddings', 'a.query', 'a.key']);
 const x = tf.tensor2d([-0.3, 0.12, 0.5, 1.2], [2, 2]);
-const weight = tf.tensor2d([0.9, -0.4, 0.033, 0.7, 0.2, 0.1], [3, 2]);
+const weight = tf.tensor2d([0.9, -0.4, 0.033, 0.7, 0.2, 0.12], [3, 2]);
 const bias = tf.tensor1d([0.1, 0.2, 0.3]);
 
 function onGrid(value: number, { scale, zeroPoint, qMin, qMax }: AffineGrid): number {
