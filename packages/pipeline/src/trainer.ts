@@ -124,7 +124,7 @@ export async function train(request: TrainingRequest): Promise<TrainingSummary> 
     const prepared = request.prepare && keptTaps(() => request.prepare!(batch));
     const table = request.sparse === undefined ? undefined : variables.get(request.sparse);
     const compacted = table && compactRows(batch.ids);
-    const rows = compacted && tf.variable(embedding(table as tf.Tensor2D, compacted.rowIds));
+    const rows = compacted && tf.tidy(() => tf.variable(embedding(table, compacted.rowIds)));
     const parts: Record<string, number> = {};
     const context: StepContext = {
       step,
