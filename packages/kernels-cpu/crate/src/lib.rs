@@ -1,0 +1,32 @@
+//! The CPU kernels of sdq as a Node addon: each function takes typed arrays of JavaScript in place and writes its
+//! outputs into arrays that the caller made.
+//!
+//! Results do not depend on the number of threads: work is cut into blocks of fixed size, and partial sums are
+//! added in the order of their blocks.
+//!
+//! Layout: `cpu_path` picks the vector instructions, `threads` runs blocks, `lanes` and `math` are the vector
+//! building blocks; every other file holds one kernel family, its napi functions last.
+
+#![deny(unsafe_op_in_unsafe_fn)]
+// Kernels take their arrays and sizes one by one, as JavaScript hands them over.
+#![allow(clippy::too_many_arguments)]
+
+#[macro_use]
+mod cpu_path;
+mod adamw;
+mod attention;
+mod dropout;
+mod elementwise;
+mod embedding;
+mod gelu;
+mod info;
+mod lanes;
+mod layer_norm;
+mod linear;
+mod losses;
+mod math;
+mod matmul;
+mod quantize;
+mod reduce;
+mod softmax;
+mod threads;

@@ -1,0 +1,117 @@
+//! The thread pool and the fixed blocks that work is cut into.
+
+use rayon::prelude::*;
+use std::sync::OnceLock;
+
+/// Elements a block of elementwise work: large against the cost of handing it out, small against the cache.
+pub const BLOCK: usize = 16 * 1024;
+
+/// The number of threads: `SDQ_THREADS`, or one a physical core that this process may use.
+pub fn thread_count() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| {
+        let usable = std::thread::available_parallelism().map_or(1, |n| n.get());
+        std::env::var("SDQ_THREADS")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .filter(|&count: &usize| count > 0)
+            .unwrap_or_else(|| num_cpus::get_physical().min(usable).max(1))
+    })
+}
+
+fn pool() -> &'static rayon::ThreadPool {
+    static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
+    POOL.get_or_init(|| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(thread_count())
+            .thread_name(|i| format!("sdq-{i}"))
+            .build()
+            .expect("the threads of the kernel pool start")
+    })
+}
+
+/// Runs `job` for each index below `count`, on the pool when there is more than one thread and job.
+pub fn for_each(count: usize, job: impl Fn(usize) + Send + Sync) {
+    if count <= 1 || thread_count() == 1 {
+        (0..count).for_each(job);
+    } else if rayon::current_thread_index().is_some() {
+        (0..count).into_par_iter().for_each(job);
+    } else {
+        pool().install(|| (0..count).into_par_iter().for_each(job));
+    }
+}
+
+/// The results of `job` for each index below `count`, in order.
+pub fn map<T: Send>(count: usize, job: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    if count <= 1 || thread_count() == 1 {
+        (0..count).map(job).collect()
+    } else {
+        pool().install(|| (0..count).into_par_iter().map(job).collect())
+    }
+}
+
+/// The half-open range of block `index` when `total` is cut into blocks of `size`.
+pub fn block_range(index: usize, size: usize, total: usize) -> std::ops::Range<usize> {
+    index * size..((index + 1) * size).min(total)
+}
+
+/// A slice that several jobs write disjoint parts of.
+#[derive(Clone, Copy)]
+pub struct Shared<'a, T> {
+    start: *mut T,
+    length: usize,
+    owner: std::marker::PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: the pointer stands for a `&mut [T]`, which may go to another thread; parts are taken by `unsafe` calls
+// whose callers promise that they are disjoint.
+unsafe impl<T: Send> Send for Shared<'_, T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Shared<'_, T> {}
+
+impl<'a, T> Shared<'a, T> {
+    pub fn new(slice: &'a mut [T]) -> Self {
+        Shared {
+            start: slice.as_mut_ptr(),
+            length: slice.len(),
+            owner: std::marker::PhantomData,
+        }
+    }
+
+    /// # Safety
+    /// No other part taken at the same time may overlap `range`.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part(&self, range: std::ops::Range<usize>) -> &'a mut [T] {
+        assert!(
+            range.start <= range.end && range.end <= self.length,
+            "a block lies outside of its array"
+        );
+        // SAFETY: the range is inside the slice, and the caller promises that it is not taken twice.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+
+    /// The address of element `index`, for kernels that write strided parts.
+    pub fn address(&self, index: usize) -> *mut T {
+        assert!(index <= self.length, "an address lies outside of its array");
+        // SAFETY: the index is at most one past the end of the slice.
+        unsafe { self.start.add(index) }
+    }
+}
+
+/// Runs `job(range, block of out)` over `out` cut into blocks of `size`.
+pub fn for_each_block<T: Send>(
+    out: &mut [T],
+    size: usize,
+    job: impl Fn(std::ops::Range<usize>, &mut [T]) + Send + Sync,
+) {
+    let total = out.len();
+    let shared = Shared::new(out);
+    for_each(total.div_ceil(size), |index| {
+        let range = block_range(index, size, total);
+        // SAFETY: blocks of different indices do not overlap.
+        job(range.clone(), unsafe { shared.part(range) });
+    });
+}
+
+/// A Float32Array to write to. (napi takes a `&mut [f32]` argument only under another name.)
+pub type Floats<'a> = &'a mut [f32];

@@ -1,0 +1,140 @@
+import { createRequire } from 'node:module';
+import { SdqError } from '@sdq/core';
+
+type Floats = Float32Array;
+type Ints = Int32Array;
+
+/** What the AdamW kernels need, as the addon names it. */
+export interface AddonAdamStep {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly gradientScale: number;
+  readonly step: number;
+}
+
+/** Which instructions and how many threads the kernels use. */
+export interface SdqCpuInfo {
+  readonly path: 'avx512' | 'avx2' | 'portable';
+  readonly threads: number;
+  readonly version: string;
+}
+
+/** The functions of the Rust addon (crate/src): inputs first, the arrays they write last. */
+export interface Addon {
+  info(): SdqCpuInfo;
+  batchMatmul(
+    a: Floats,
+    b: Floats,
+    out: Floats,
+    batch: number,
+    m: number,
+    n: number,
+    k: number,
+    transpose: number,
+    aStep: number,
+    bStep: number,
+  ): void;
+  binary(operation: number, a: Floats, b: Floats, out: Floats): void;
+  withScalar(operation: number, a: Floats, b: number, out: Floats): void;
+  addN(inputs: Floats[], out: Floats): void;
+  tanh(x: Floats, out: Floats): void;
+  softmax(x: Floats, width: number, out: Floats): void;
+  linear(x: Floats, weight: Floats, bias: Floats, out: Floats, m: number, n: number, k: number): void;
+  linearGradInput(dy: Floats, weight: Floats, dx: Floats, m: number, n: number, k: number): void;
+  linearGradWeight(dy: Floats, x: Floats, dw: Floats, m: number, n: number, k: number): void;
+  linearGradBias(dy: Floats, db: Floats): void;
+  gelu(x: Floats, out: Floats): void;
+  geluGrad(x: Floats, dy: Floats, dx: Floats): void;
+  dropout(x: Floats, seed: number, threshold: number, scale: number, out: Floats): void;
+  layerNorm(x: Floats, gamma: Floats, beta: Floats, epsilon: number, out: Floats): void;
+  layerNormGrad(
+    x: Floats,
+    gamma: Floats,
+    dy: Floats,
+    epsilon: number,
+    dx: Floats,
+    dGamma: Floats,
+    dBeta: Floats,
+  ): void;
+  attention(
+    q: Floats,
+    k: Floats,
+    v: Floats,
+    offsets: Ints,
+    heads: number,
+    out: Floats,
+    logSums: Floats,
+  ): void;
+  attentionGrad(
+    q: Floats,
+    k: Floats,
+    v: Floats,
+    logSums: Floats,
+    dy: Floats,
+    offsets: Ints,
+    heads: number,
+    dq: Floats,
+    dk: Floats,
+    dv: Floats,
+  ): void;
+  embedding(table: Floats, ids: Ints, width: number, out: Floats): void;
+  embeddingGrad(dy: Floats, ids: Ints, width: number, out: Floats): void;
+  crossEntropy(logits: Floats, width: number, labels: Ints): number;
+  crossEntropyGrad(logits: Floats, width: number, labels: Ints, factor: number, out: Floats): void;
+  softmaxKl(teacher: Floats, student: Floats, width: number, inverse: number): number;
+  softmaxKlGrad(
+    teacher: Floats,
+    student: Floats,
+    width: number,
+    inverse: number,
+    factor: number,
+    out: Floats,
+  ): void;
+  squaredError(teacher: Floats, student: Floats): number;
+  squaredErrorGrad(teacher: Floats, student: Floats, factor: number, out: Floats): void;
+  fakeQuantize(x: Floats, scale: number, low: number, high: number, out: Floats): boolean;
+  fakeQuantizeGrad(x: Floats, dy: Floats, scale: number, low: number, high: number, dx: Floats): void;
+  fakeQuantizeRows(x: Floats, width: number, levels: number, out: Floats): boolean;
+  minMax(x: Floats): { min: number; max: number; finite: boolean };
+  sumOfSquares(arrays: Floats[]): number;
+  adamW(
+    parameters: Floats[],
+    gradients: Floats[],
+    means: Floats[],
+    squares: Floats[],
+    weightDecays: number[],
+    step: AddonAdamStep,
+  ): void;
+  adamWRows(
+    table: Floats,
+    rows: Ints,
+    slots: Ints,
+    gradients: Floats,
+    means: Floats,
+    squares: Floats,
+    width: number,
+    weightDecay: number,
+    step: AddonAdamStep,
+  ): void;
+}
+
+let loaded: Addon | undefined;
+
+/** The addon, loaded once; throws SdqError `unavailable` that says what to do. */
+export function loadAddon(): Addon {
+  if (loaded) return loaded;
+  try {
+    // The same relative path holds from src/ and from dist/.
+    const addon = createRequire(import.meta.url)('../native/sdq-kernels-cpu.node') as Addon;
+    addon.info();
+    loaded = addon;
+    return addon;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    const advice =
+      'run "node build-native.mjs" in @sdq/kernels-cpu (it needs Rust), or use the "cpu" backend';
+    throw new SdqError('unavailable', `The sdq-cpu kernels do not load: ${reason}; ${advice}.`, { cause });
+  }
+}

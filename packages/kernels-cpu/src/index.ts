@@ -1,0 +1,2 @@
+export type { SdqCpuInfo } from './addon.ts';
+export { sdqCpuInfo, useSdqCpu } from './use-sdq-cpu.ts';

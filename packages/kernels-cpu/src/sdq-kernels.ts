@@ -1,0 +1,183 @@
+import { notFinite } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
+import type { Addon } from './addon.ts';
+import { BACKEND, type SdqCpuBackend } from './backend.ts';
+
+type Inputs = Record<string, tf.TensorInfo>;
+type Attributes = Record<string, unknown>;
+type Kernel = (inputs: Inputs, attributes: Attributes) => tf.TensorInfo | tf.TensorInfo[];
+
+/** Registers the native kernels behind the ops of @sdq/kernels. */
+export function registerSdqKernels(addon: Addon, backend: SdqCpuBackend): void {
+  for (const [kernelName, kernel] of Object.entries(sdqKernels(addon, backend))) {
+    tf.registerKernel({
+      kernelName,
+      backendName: BACKEND,
+      kernelFunc: ({ inputs, attrs }) => kernel(inputs as Inputs, (attrs ?? {}) as Attributes),
+    });
+  }
+}
+
+function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel> {
+  const floats = (x: tf.TensorInfo | undefined) => backend.floats(x!);
+  const allocate = (shape: number[]) => backend.allocate(shape);
+
+  /** A kernel whose one output has the shape of an input. */
+  const like =
+    (input: string, run: (inputs: Inputs, out: Float32Array, attributes: Attributes) => void): Kernel =>
+    (inputs, attributes) => {
+      const { info, values } = allocate(inputs[input]!.shape);
+      run(inputs, values, attributes);
+      return info;
+    };
+
+  /** A kernel whose output is one number. */
+  const scalar =
+    (compute: (inputs: Inputs, attributes: Attributes) => number): Kernel =>
+    (inputs, attributes) => {
+      const { info, values } = allocate([]);
+      values[0] = compute(inputs, attributes);
+      return info;
+    };
+
+  /** Throws, and hands the output back, when a kernel met NaN or infinity. */
+  const whenFinite = (finite: boolean, info: tf.TensorInfo, site: unknown): tf.TensorInfo => {
+    if (finite) return info;
+    backend.disposeData(info.dataId);
+    throw notFinite(site as string | undefined);
+  };
+
+  return {
+    SdqLinear({ x, weight, bias }) {
+      const [m, k] = x!.shape as [number, number];
+      const n = weight!.shape[0]!;
+      const { info, values } = allocate([m, n]);
+      addon.linear(floats(x), floats(weight), floats(bias), values, m, n, k);
+      return info;
+    },
+    SdqLinearGradInput({ dy, weight }) {
+      const [n, k] = weight!.shape as [number, number];
+      const m = dy!.shape[0]!;
+      const { info, values } = allocate([m, k]);
+      addon.linearGradInput(floats(dy), floats(weight), values, m, n, k);
+      return info;
+    },
+    SdqLinearGradWeight({ dy, x }) {
+      const [m, k] = x!.shape as [number, number];
+      const n = dy!.shape[1]!;
+      const { info, values } = allocate([n, k]);
+      addon.linearGradWeight(floats(dy), floats(x), values, m, n, k);
+      return info;
+    },
+    SdqLinearGradBias({ dy }) {
+      const { info, values } = allocate([dy!.shape[1]!]);
+      addon.linearGradBias(floats(dy), values);
+      return info;
+    },
+    SdqGelu: like('x', ({ x }, out) => addon.gelu(floats(x), out)),
+    SdqGeluGrad: like('x', ({ x, dy }, out) => addon.geluGrad(floats(x), floats(dy), out)),
+    SdqDropout: like('x', ({ x }, out, { seed, threshold, scale }) =>
+      addon.dropout(floats(x), seed as number, threshold as number, scale as number, out),
+    ),
+    SdqLayerNorm: like('x', ({ x, gamma, beta }, out, { epsilon }) =>
+      addon.layerNorm(floats(x), floats(gamma), floats(beta), epsilon as number, out),
+    ),
+    SdqLayerNormGrad({ x, gamma, dy }, { epsilon }) {
+      const dx = allocate(x!.shape);
+      const dGamma = allocate(gamma!.shape);
+      const dBeta = allocate(gamma!.shape);
+      addon.layerNormGrad(
+        floats(x),
+        floats(gamma),
+        floats(dy),
+        epsilon as number,
+        dx.values,
+        dGamma.values,
+        dBeta.values,
+      );
+      return [dx.info, dGamma.info, dBeta.info];
+    },
+    SdqAttention({ q, k, v }, attributes) {
+      const offsets = attributes.offsets as Int32Array;
+      const heads = attributes.heads as number;
+      const out = allocate(q!.shape);
+      const logSums = allocate([heads, q!.shape[0]!]);
+      addon.attention(floats(q), floats(k), floats(v), offsets, heads, out.values, logSums.values);
+      return [out.info, logSums.info];
+    },
+    SdqAttentionGrad({ q, k, v, logSums, dy }, attributes) {
+      const [dq, dk, dv] = [allocate(q!.shape), allocate(q!.shape), allocate(q!.shape)];
+      addon.attentionGrad(
+        floats(q),
+        floats(k),
+        floats(v),
+        floats(logSums),
+        floats(dy),
+        attributes.offsets as Int32Array,
+        attributes.heads as number,
+        dq.values,
+        dk.values,
+        dv.values,
+      );
+      return [dq.info, dk.info, dv.info];
+    },
+    SdqEmbedding({ table }, attributes) {
+      const ids = attributes.ids as Int32Array;
+      const hidden = table!.shape[1]!;
+      const { info, values } = allocate([ids.length, hidden]);
+      addon.embedding(floats(table), ids, hidden, values);
+      return info;
+    },
+    SdqEmbeddingGrad({ dy }, { ids, rows }) {
+      const hidden = dy!.shape[1]!;
+      const { info, values } = allocate([rows as number, hidden]);
+      addon.embeddingGrad(floats(dy), ids as Int32Array, hidden, values);
+      return info;
+    },
+    SdqSoftmaxCrossEntropy: scalar(({ logits }, { labels, counted }) =>
+      counted === 0
+        ? 0
+        : addon.crossEntropy(floats(logits), logits!.shape[1]!, labels as Int32Array) / (counted as number),
+    ),
+    SdqSoftmaxCrossEntropyGrad: like('logits', ({ logits, dy }, out, { labels, counted }) => {
+      const factor = floats(dy)[0]! / Math.max(1, counted as number);
+      addon.crossEntropyGrad(floats(logits), logits!.shape[1]!, labels as Int32Array, factor, out);
+    }),
+    SdqSoftmaxKl: scalar(({ teacher, student }, attributes) => {
+      const temperature = attributes.temperature as number;
+      const [rows, width] = student!.shape as [number, number];
+      const sum = addon.softmaxKl(floats(teacher), floats(student), width, 1 / temperature);
+      return (sum * temperature ** 2) / rows;
+    }),
+    SdqSoftmaxKlGrad: like('student', ({ teacher, student, dy }, out, attributes) => {
+      const temperature = attributes.temperature as number;
+      const [rows, width] = student!.shape as [number, number];
+      const factor = (floats(dy)[0]! * temperature) / rows;
+      addon.softmaxKlGrad(floats(teacher), floats(student), width, 1 / temperature, factor, out);
+    }),
+    SdqMeanSquaredError: scalar(({ teacher, student }) => {
+      const values = floats(student);
+      return addon.squaredError(floats(teacher), values) / values.length;
+    }),
+    SdqMeanSquaredErrorGrad: like('student', ({ teacher, student, dy }, out) => {
+      addon.squaredErrorGrad(floats(teacher), floats(student), (2 * floats(dy)[0]!) / out.length, out);
+    }),
+    SdqFakeQuantize({ x }, { scale, low, high, site }) {
+      const { info, values } = allocate(x!.shape);
+      const grid = [scale as number, low as number, high as number] as const;
+      return whenFinite(addon.fakeQuantize(floats(x), ...grid, values), info, site);
+    },
+    SdqFakeQuantizeGrad: like('x', ({ x, dy }, out, { scale, low, high }) =>
+      addon.fakeQuantizeGrad(floats(x), floats(dy), scale as number, low as number, high as number, out),
+    ),
+    SdqFakeQuantizeRows({ x }, { levels, site }) {
+      const { info, values } = allocate(x!.shape);
+      if (values.length === 0) return info;
+      return whenFinite(
+        addon.fakeQuantizeRows(floats(x), x!.shape[1]!, levels as number, values),
+        info,
+        site,
+      );
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { registerHostKernels } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
+import { loadAddon, type SdqCpuInfo } from './addon.ts';
+import { BACKEND, createBackend } from './backend.ts';
+import { nativeHostKernels } from './native-host-kernels.ts';
+import { registerSdqKernels } from './sdq-kernels.ts';
+import { registerStockKernels } from './stock-kernels.ts';
+
+/**
+ * Registers the tfjs backend `sdq-cpu` and makes it the current one.
+ *
+ * `SDQ_THREADS` sets the number of threads (one a physical core unless set; results do not depend on it),
+ * `SDQ_CPU_PATH` forces `avx512`, `avx2` or `portable`. Both are read once.
+ *
+ * @throws SdqError `unavailable` when the native code is missing or cannot run, with what to do
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs';
+ * import { useSdqCpu } from '@sdq/kernels-cpu';
+ *
+ * await useSdqCpu();
+ * tf.getBackend(); // 'sdq-cpu'
+ * ```
+ */
+export async function useSdqCpu(): Promise<void> {
+  const addon = loadAddon();
+  if (!(BACKEND in tf.engine().registryFactory)) {
+    const backend = createBackend();
+    registerStockKernels(addon, backend);
+    registerSdqKernels(addon, backend);
+    registerHostKernels(BACKEND, nativeHostKernels(addon, backend));
+    tf.registerBackend(BACKEND, () => backend);
+  }
+  await tf.setBackend(BACKEND);
+}
+
+/**
+ * Which instructions and how many threads the native kernels use.
+ *
+ * @throws SdqError `unavailable` as {@link useSdqCpu}
+ *
+ * @example
+ * ```ts
+ * import { sdqCpuInfo } from '@sdq/kernels-cpu';
+ *
+ * sdqCpuInfo().threads > 0; // true
+ * ```
+ */
+export function sdqCpuInfo(): SdqCpuInfo {
+  return loadAddon().info();
+}
