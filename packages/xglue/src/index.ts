@@ -1,3 +1,4 @@
+export { checkData, type DataReport, type SplitReport } from './check-data.ts';
 export type {
   Example,
   GenerationExample,

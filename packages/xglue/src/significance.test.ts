@@ -1,0 +1,92 @@
+import { Random } from '@sdq/core';
+import { describe, expect, it } from 'vitest';
+import type { Example } from './examples.ts';
+import { confidenceInterval, pairedTest } from './significance.ts';
+import { scoreOf, tally } from './tally.ts';
+
+const gold: Example[] = Array.from({ length: 400 }, () => ({ kind: 'text', texts: ['a'], label: '1' }));
+const model = (rate: number, seed: number) => {
+  const random = new Random(seed);
+  return tally(
+    'QAM',
+    gold,
+    gold.map(() => (random.uniform() < rate ? '1' : '0')),
+  );
+};
+
+describe('confidenceInterval', () => {
+  it('is that of the normal approximation for accuracy', () => {
+    const { value, low, high } = confidenceInterval(model(0.8, 1), { samples: 4000 });
+    const half = 1.96 * Math.sqrt((value * (1 - value)) / gold.length);
+    expect(low).toBeCloseTo(value - half, 2);
+    expect(high).toBeCloseTo(value + half, 2);
+  });
+
+  it('covers the truth as often as it says', () => {
+    let covered = 0;
+    for (let seed = 0; seed < 200; seed++) {
+      const { low, high } = confidenceInterval(model(0.7, seed), { samples: 200, random: new Random(seed) });
+      if (low <= 0.7 && 0.7 <= high) covered += 1;
+    }
+    expect(covered / 200).toBeGreaterThan(0.9);
+    expect(covered / 200).toBeLessThan(0.99);
+  });
+
+  it('repeats from a seed', () => {
+    const options = () => ({ samples: 50, random: new Random(9) });
+    expect(confidenceInterval(model(0.5, 2), options())).toEqual(
+      confidenceInterval(model(0.5, 2), options()),
+    );
+  });
+
+  it('refuses a level or a number of samples that makes no sense', () => {
+    expect(() => confidenceInterval(model(0.5, 2), { level: 95 })).toThrow('between 0 and 1, but is 95');
+    expect(() => confidenceInterval(model(0.5, 2), { samples: 0 })).toThrow('positive integer, but is 0');
+  });
+});
+
+describe('pairedTest', () => {
+  it('sees a large difference, and not a small one', () => {
+    expect(pairedTest(model(0.9, 1), model(0.7, 2)).p).toBeLessThan(0.01);
+    expect(pairedTest(model(0.8, 1), model(0.8, 5)).p).toBeGreaterThan(0.05);
+    expect(pairedTest(model(0.8, 1), model(0.8, 1))).toEqual({ difference: 0, p: 1 });
+  });
+
+  it('is the sign test where two models differ in few examples', () => {
+    const first = tally('QAM', gold, new Array(400).fill('1'));
+    const second = tally('QAM', gold, [...new Array(6).fill('0'), ...new Array(394).fill('1')]);
+    // All 6 differences go one way: 2 / 2^6.
+    expect(pairedTest(first, second, { samples: 20_000 }).p).toBeCloseTo(2 / 64, 2);
+  });
+
+  it('refuses models of different examples', () => {
+    const few = tally('QAM', gold.slice(0, 3), ['1', '1', '1']);
+    expect(() => pairedTest(model(0.5, 1), few)).toThrow('needs the same units, not 400 and 3');
+  });
+});
+
+describe('tally', () => {
+  it('gives back the score of tags, and leaves out those beyond the words', () => {
+    const words: Example[] = [
+      { kind: 'words', words: ['a', 'b'], labels: ['DET', 'NOUN'] },
+      { kind: 'words', words: ['c'], labels: ['VERB'] },
+    ];
+    expect(scoreOf(tally('POS', words, [['DET', 'NOUN', 'X'], ['NOUN']]))).toBeCloseTo(2 / 3, 12);
+  });
+
+  it('makes one unit of a query', () => {
+    const pages: Example[] = ['a', 'a', 'b', 'b', 'c'].map((query, i) => ({
+      kind: 'text',
+      texts: [query],
+      label: String(i),
+      query,
+    }));
+    expect(tally('WPR', pages, ['1', '2', '3', '4', '0']).units).toBe(2);
+  });
+
+  it('names predictions of another task', () => {
+    expect(() => tally('QAM', gold, [['1']])).toThrow('Expected one label or text an example');
+    expect(() => tally('POS', gold, [['1']])).toThrow('Expected words with tags');
+    expect(() => tally('QAM', [], [])).toThrow('No QAM examples to score');
+  });
+});
