@@ -129,7 +129,7 @@ export async function saveModel(
     if (tensor === undefined)
       throw new SdqError('missing-tensor', `The model to save has no parameter "${name}".`);
     checkShape('The model to save', name, shape, tensor.shape);
-    out.set(isHeadParameter(name) ? name : prefix + name, tensor);
+    out.set(isInHead(name) ? name : prefix + name, tensor);
   }
   await mkdir(folder, { recursive: true });
   await writeFileAtomically(
@@ -140,9 +140,12 @@ export async function saveModel(
   await writeSafetensors(join(folder, WEIGHTS_FILE), out, { format: 'pt' });
 }
 
-/** Whether a parameter belongs to a head's own layers, which stand outside the family's prefix; the pooler does not. */
-export function isHeadParameter(name: string): boolean {
-  return name.startsWith('classifier.') || name.startsWith('qa_outputs.');
+/**
+ * Whether a parameter or site belongs to a head's own layers, which stand outside the family's prefix; the pooler
+ * does not.
+ */
+export function isInHead(name: string): boolean {
+  return /^(classifier|qa_outputs)(\.|$)/.test(name);
 }
 
 /** The parameters to read: encoder, head, and a BERT's pooler where there is one. */

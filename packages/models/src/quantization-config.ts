@@ -36,6 +36,8 @@ export function quantizationConfig(sites: QuantizedSites): Record<string, unknow
         `group_${index}`,
         {
           targets,
+          // Without it the library would guess another format for weights whose input stays float.
+          format: FORMAT,
           weights: {
             num_bits: weightBits,
             type: 'int',

@@ -7,7 +7,7 @@ import {
   checkShape,
   copyTokenizer,
   isE5Folder,
-  isHeadParameter,
+  isInHead,
   readConfigFile,
   readParameter,
   requireFolder,
@@ -70,7 +70,7 @@ export async function saveQuantizedModel(
   options: { readonly tokenizerFrom?: string | undefined } = {},
 ): Promise<void> {
   const { config, head, weights, grids, floats } = model;
-  const stored = (name: string) => (isHeadParameter(name) ? name : familyOf(config.family).prefix + name);
+  const stored = (name: string) => (isInHead(name) ? name : familyOf(config.family).prefix + name);
   const values = new Map<string, SafetensorsValue>();
   const sites: QuantizedSites = new Map();
   const available = { has: (name: string) => weights.has(name) || floats.has(name) };
