@@ -311,6 +311,8 @@ function composedRowsUpdate(update: AdamRowsUpdate, step: AdamStep): void {
       after[i] = before[i]! * keep - (stepSize * mean) / (Math.sqrt(square) / root + epsilon);
     }
     const indices = tf.tensor2d(rowIds, [rowIds.length, 1], 'int32');
-    table.assign(tf.tensorScatterUpdate(table, indices, tf.tensor2d(after, [rowIds.length, width])));
+    // tfjs's cpu kernel writes into its input, which others may share.
+    const copy = table.add(0);
+    table.assign(tf.tensorScatterUpdate(copy, indices, tf.tensor2d(after, [rowIds.length, width])));
   });
 }

@@ -1,5 +1,6 @@
 //! Dropout whose mask is the hash of (seed, element index), as `hash32` in @sdq/core.
 
+use crate::lanes::LANES;
 use crate::threads::Floats;
 use crate::threads::{BLOCK, for_each_block};
 use napi_derive::napi;
@@ -21,9 +22,17 @@ fn dropout_body<const FMA: bool>(
     scale: f32,
     out: &mut [f32],
 ) {
-    for ((i, out), &x) in (0u32..).zip(out.iter_mut()).zip(x) {
-        let hash = lowbias32(seed ^ first.wrapping_add(i));
-        *out = if hash >= threshold { x * scale } else { 0.0 };
+    // Whole chunks with a counter of fixed width: the form that becomes vector code.
+    let mut counter = first;
+    for (x, out) in x.chunks(LANES).zip(out.chunks_mut(LANES)) {
+        let mut values = [0f32; LANES];
+        values[..x.len()].copy_from_slice(x);
+        for (i, value) in values.iter_mut().enumerate() {
+            let hash = lowbias32(seed ^ counter.wrapping_add(i as u32));
+            *value = if hash >= threshold { *value * scale } else { 0.0 };
+        }
+        out.copy_from_slice(&values[..x.len()]);
+        counter = counter.wrapping_add(LANES as u32);
     }
 }
 

@@ -24,7 +24,7 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
     p = fma::<FMA>(p, r, 8.333_452e-3);
     p = fma::<FMA>(p, r, 4.166_579_6e-2);
     p = fma::<FMA>(p, r, 1.666_666_5e-1);
-    p = fma::<FMA>(p, r, 5.000_000_1e-1);
+    p = fma::<FMA>(p, r, 0.5);
     let y = fma::<FMA>(p * r, r, r) + 1.0;
     let exponent = rounded
         .to_bits()
@@ -37,13 +37,17 @@ pub fn exp<const FMA: bool>(x: f32) -> f32 {
 /// The error function (the rational minimax form of Eigen and XLA).
 #[inline(always)]
 pub fn erf<const FMA: bool>(x: f32) -> f32 {
-    let x = clamp(x, -3.743_921, 3.743_921);
+    // Beyond, 1 is the nearest float.
+    const END: f32 = 3.743_921;
+    let far = x.abs() > END;
+    let sign = 1f32.copysign(x);
+    let x = clamp(x, -END, END);
     let s = x * x;
     let mut p = 2.290_506_6e-4;
     p = fma::<FMA>(p, s, 3.408_291e-3);
     p = fma::<FMA>(p, s, 5.095_569_5e-2);
     p = fma::<FMA>(p, s, 1.852_083_2e-1);
-    p = fma::<FMA>(p, s, 1.128_379_1);
+    p = fma::<FMA>(p, s, std::f32::consts::FRAC_2_SQRT_PI);
     let mut q = -1.179_160_3e-7;
     q = fma::<FMA>(q, s, 2.354_796_6e-5);
     q = fma::<FMA>(q, s, 1.017_962_5e-3);
@@ -51,7 +55,7 @@ pub fn erf<const FMA: bool>(x: f32) -> f32 {
     q = fma::<FMA>(q, s, 1.109_850_5e-1);
     q = fma::<FMA>(q, s, 4.974_692_5e-1);
     q = fma::<FMA>(q, s, 1.0);
-    x * p / q
+    if far { sign } else { x * p / q }
 }
 
 /// The hyperbolic tangent (the rational minimax form of Eigen).

@@ -1,0 +1,4 @@
+import { useSdqCpu } from '@sdq/kernels-cpu';
+import { describeOps } from '../../kernels/test/suite.ts';
+
+describeOps('sdq-cpu', useSdqCpu);

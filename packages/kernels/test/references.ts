@@ -1,0 +1,126 @@
+/** What the ops should compute, in float64 and plain loops; matrices are row-major. */
+
+/** [m, n] of x [m, k] and weight [n, k]. */
+export function linearReference(k: number) {
+  return (x: Float64Array, weight: Float64Array, bias: Float64Array): Float64Array => {
+    const n = bias.length;
+    const m = x.length / k;
+    return Float64Array.from({ length: m * n }, (_, at) => {
+      const [i, j] = [Math.floor(at / n), at % n];
+      let sum = bias[j]!;
+      for (let l = 0; l < k; l++) sum += x[i * k + l]! * weight[j * k + l]!;
+      return sum;
+    });
+  };
+}
+
+/** The error function: its Taylor series near zero, the continued fraction of its complement far out. */
+export function erf(x: number): number {
+  if (Math.abs(x) > 3) {
+    let tail = 0;
+    for (let k = 200; k > 0; k--) tail = k / 2 / (Math.abs(x) + tail);
+    return Math.sign(x) * (1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (Math.abs(x) + tail));
+  }
+  let term = x;
+  let sum = x;
+  for (let n = 1; n < 100; n++) {
+    term *= (-x * x) / n;
+    sum += term / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * sum;
+}
+
+export const geluReference = (x: Float64Array): Float64Array =>
+  x.map((x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2)));
+
+export function layerNormReference(epsilon: number) {
+  return (x: Float64Array, gamma: Float64Array, beta: Float64Array): Float64Array => {
+    const width = gamma.length;
+    const out = new Float64Array(x.length);
+    for (let start = 0; start < x.length; start += width) {
+      const row = x.subarray(start, start + width);
+      const mean = sum(row) / width;
+      const variance = sum(row.map((value) => (value - mean) ** 2)) / width;
+      row.forEach((value, i) => {
+        out[start + i] = ((value - mean) / Math.sqrt(variance + epsilon)) * gamma[i]! + beta[i]!;
+      });
+    }
+    return out;
+  };
+}
+
+export function softmaxReference(row: Float64Array): Float64Array {
+  const largest = Math.max(...row);
+  const powers = row.map((value) => Math.exp(value - largest));
+  const total = sum(powers);
+  return powers.map((power) => power / total);
+}
+
+export function attentionReference(offsets: Int32Array, heads: number, hidden: number) {
+  return (q: Float64Array, k: Float64Array, v: Float64Array): Float64Array => {
+    const width = hidden / heads;
+    const out = new Float64Array(q.length);
+    const dot = (a: Float64Array, i: number, b: Float64Array, j: number, head: number) => {
+      let total = 0;
+      for (let f = head * width; f < (head + 1) * width; f++)
+        total += a[i * hidden + f]! * b[j * hidden + f]!;
+      return total;
+    };
+    for (let s = 0; s + 1 < offsets.length; s++) {
+      const [start, end] = [offsets[s]!, offsets[s + 1]!];
+      for (let head = 0; head < heads; head++) {
+        for (let i = start; i < end; i++) {
+          const scores = Float64Array.from(
+            { length: end - start },
+            (_, j) => dot(q, i, k, start + j, head) / Math.sqrt(width),
+          );
+          const p = softmaxReference(scores);
+          for (let f = head * width; f < (head + 1) * width; f++) {
+            for (let j = 0; j < p.length; j++) out[i * hidden + f]! += p[j]! * v[(start + j) * hidden + f]!;
+          }
+        }
+      }
+    }
+    return out;
+  };
+}
+
+export function crossEntropyReference(labels: Int32Array, ignored: number) {
+  return (logits: Float64Array): Float64Array => {
+    const classes = logits.length / labels.length;
+    const rows = [...labels.keys()].filter((row) => labels[row] !== ignored);
+    const losses = rows.map(
+      (row) => -Math.log(softmaxReference(logits.slice(row * classes, (row + 1) * classes))[labels[row]!]!),
+    );
+    return Float64Array.of(rows.length === 0 ? 0 : sum(losses) / rows.length);
+  };
+}
+
+export function softmaxKlReference(teacher: ArrayLike<number>, classes: number, temperature: number) {
+  return (student: Float64Array): Float64Array => {
+    let total = 0;
+    for (let start = 0; start < student.length; start += classes) {
+      const p = softmaxReference(
+        Float64Array.from({ length: classes }, (_, i) => teacher[start + i]! / temperature),
+      );
+      const q = softmaxReference(student.slice(start, start + classes).map((value) => value / temperature));
+      p.forEach((p, i) => {
+        total += p * Math.log(p / q[i]!);
+      });
+    }
+    return Float64Array.of((total * temperature ** 2 * classes) / student.length);
+  };
+}
+
+/** Half to even, written by cases. */
+export function roundHalfEven(x: number): number {
+  const below = Math.floor(x);
+  if (x - below !== 0.5) return Math.round(x);
+  return below % 2 === 0 ? below : below + 1;
+}
+
+export function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i]!;
+  return total;
+}
