@@ -128,6 +128,65 @@ def make(folder, class_name, second_type, dtype, sharded, seed):
     (folder / "oracle.json").write_text(json.dumps(oracle, separators=(",", ":")) + "\n")
 
 
+def make_quantized(folder, seed):
+    """An int8 model in the compressed-tensors layout, made and run by the library that defines it."""
+    from compressed_tensors.compressors import ModelCompressor
+    from compressed_tensors.quantization import QuantizationConfig, apply_quantization_config
+
+    config = config_of("BertForSequenceClassification")
+    config._attn_implementation = "eager"
+    model = transformers.BertForSequenceClassification(config).eval()
+    draw(model, seed)
+    linears = {name: module for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    ranges = {}
+
+    def run():
+        return torch.cat([model(input_ids=torch.tensor([sequence])).logits for sequence in SEQUENCES])
+
+    def listen(name):
+        def hook(module, inputs):
+            low, high = ranges.get(name, (0.0, 0.0))
+            ranges[name] = (min(low, inputs[0].min().item()), max(high, inputs[0].max().item()))
+
+        return hook
+
+    hooks = [module.register_forward_pre_hook(listen(name)) for name, module in linears.items()]
+    with torch.no_grad():
+        run()
+    for hook in hooks:
+        hook.remove()
+
+    weights = dict(num_bits=8, type="int", symmetric=True, strategy="channel", dynamic=False)
+    inputs = dict(num_bits=8, type="int", symmetric=False, strategy="tensor", dynamic=False)
+    words = "bert.embeddings.word_embeddings"
+    form = "int-quantized"
+    quantization = QuantizationConfig(
+        format=form,
+        config_groups={
+            "group_0": dict(targets=[words], weights=weights, format=form),
+            "group_1": dict(targets=list(linears), weights=weights, input_activations=inputs, format=form),
+        },
+    )
+    apply_quantization_config(model, quantization)
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if name == words or name in linears:
+                module.weight_scale.copy_(module.weight.abs().amax(dim=1, keepdim=True) / 127)
+            if name in linears:
+                low, high = ranges[name]
+                scale = (high - low) / 255
+                module.input_scale.fill_(scale)
+                module.input_zero_point.fill_(max(-128, min(127, round(-low / scale) - 128)))
+        logits = run()
+    compressor = ModelCompressor.from_pretrained_model(model, quantization_format=form)
+    compressor.compress_model(model)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    compressor.update_config(folder)
+    oracle = {"sequences": SEQUENCES, "logits": rounded(logits)}
+    (folder / "oracle.json").write_text(json.dumps(oracle, separators=(",", ":")) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("packages/models/test/oracles"))
@@ -136,6 +195,7 @@ def main():
     torch.use_deterministic_algorithms(True)
     for seed, (name, (class_name, second_type, dtype, sharded)) in enumerate(MODELS.items()):
         make(out / name, class_name, second_type, dtype, sharded, seed)
+    make_quantized(out / "bert-sequence-int8", len(MODELS))
 
 
 if __name__ == "__main__":

@@ -46,6 +46,19 @@ describe('writeFileAtomically', () => {
     expect(await namesIn(folder.path)).toEqual(['code', 'state.json']);
   });
 
+  it('removes what a killed writer left, and nothing else', async () => {
+    // No process has this id: it is above the largest that Linux gives.
+    await writeFile(join(folder.path, '.state.json.4194305.1.tmp'), 'half');
+    await writeFile(join(folder.path, `.state.json.${process.ppid}.1.tmp`), 'being written');
+    await writeFile(join(folder.path, '.state.json.bak'), 'of the user');
+    await writeFileAtomically(target(), 'new');
+    expect(await namesIn(folder.path)).toEqual([
+      `.state.json.${process.ppid}.1.tmp`,
+      '.state.json.bak',
+      'state.json',
+    ]);
+  });
+
   it('says which file it could not write', async () => {
     const nowhere = join(folder.path, 'no', 'such', 'folder.json');
     await expect(writeFileAtomically(nowhere, '')).rejects.toMatchObject({

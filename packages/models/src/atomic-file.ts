@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { SdqError } from '@sdq/core';
 
@@ -29,6 +29,7 @@ export async function writeAtomically(
 ): Promise<void> {
   const temporary = temporaryPath(path);
   try {
+    await removeOrphans(path);
     const file = await open(temporary, 'wx');
     try {
       await write(file);
@@ -50,6 +51,27 @@ export async function writeAtomically(
 export function temporaryPath(path: string): string {
   written += 1;
   return join(dirname(path), `.${basename(path)}.${process.pid}.${written}.tmp`);
+}
+
+/** Removes what writers of the same file left that were killed, since a model's temporary file is large. */
+async function removeOrphans(path: string): Promise<void> {
+  const start = `.${basename(path)}.`;
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(start)) continue;
+    const [, writer] = /^(\d+)\.\d+\.tmp$/.exec(name.slice(start.length)) ?? [];
+    if (writer !== undefined && !isRunning(Number(writer)))
+      await rm(join(dirname(path), name), { force: true });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Another user's process may not be signalled, but is there.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 async function syncFolder(folder: string): Promise<void> {

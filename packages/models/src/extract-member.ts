@@ -32,7 +32,11 @@ export async function extractMember(
     if (entry.uncompressedSize > maxBytes) {
       throw bad(`${member} has ${entry.uncompressedSize} bytes, more than the ${maxBytes} allowed`);
     }
-    await pipeline(await openEntry(zip, entry), limit(maxBytes), createWriteStream(target, { flags: 'wx' }));
+    await pipeline(
+      await openEntry(zip, entry),
+      limit(maxBytes),
+      createWriteStream(target, { flags: 'wx', flush: true }),
+    );
   } catch (error) {
     throw error instanceof SdqError ? error : bad(`${member} could not be extracted`, error);
   } finally {

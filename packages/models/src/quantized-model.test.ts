@@ -1,0 +1,155 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AffineGrid, Site } from '@sdq/core';
+import * as tf from '@tensorflow/tfjs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../test/temporary-folder.ts';
+import { loadCheckpoint } from './checkpoint.ts';
+import { forward } from './encoder.ts';
+import { FloatOps } from './float-ops.ts';
+import {
+  isQuantizedModel,
+  loadQuantizedModel,
+  type QuantizedModel,
+  saveQuantizedModel,
+} from './quantized-model.ts';
+import { readSafetensorsHeader } from './safetensors.ts';
+
+const oracles = new URL('../test/oracles/', import.meta.url).pathname;
+const int8 = join(oracles, 'bert-sequence-int8');
+const folder = temporaryFolder();
+
+beforeAll(() => tf.setBackend('cpu'));
+
+describe('a model that the compressed-tensors library made', () => {
+  it('gives the logits that the library gives', async () => {
+    const model = await loadQuantizedModel(int8);
+    const oracle = JSON.parse(await readFile(join(int8, 'oracle.json'), 'utf8')) as {
+      sequences: number[][];
+      logits: number[];
+    };
+    const offsets = [0];
+    for (const sequence of oracle.sequences) offsets.push((offsets.at(-1) ?? 0) + sequence.length);
+    const batch = { ids: Int32Array.from(oracle.sequences.flat()), offsets: Int32Array.from(offsets) };
+    const ops = new RoundedInputs(model);
+    const logits = forward(ops, model.config, floats(model), batch, model.head).logits.dataSync();
+    expect(logits.length).toBe(oracle.logits.length);
+    for (const [i, logit] of logits.entries()) expect(logit).toBeCloseTo(oracle.logits[i] ?? Number.NaN, 4);
+  });
+
+  it('is saved again with the same tensors and groups', async () => {
+    const model = await loadQuantizedModel(int8);
+    await saveQuantizedModel(folder.path, model);
+    expect(await tensorsOf(folder.path)).toEqual(await tensorsOf(int8));
+    const [own, theirs] = await Promise.all([folder.path, int8].map(quantizationOf));
+    expect(theirs).toMatchObject(own ?? {});
+    expect(await loadQuantizedModel(folder.path)).toEqual(model);
+  });
+});
+
+describe('saveQuantizedModel', () => {
+  it('keeps every kind of grid and number of bits', async () => {
+    const model = await changed((grids) => {
+      grids.set('classifier', { scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 });
+      grids.set('pooler.dense', { scale: Math.fround(0.1), zeroPoint: 15, qMin: 0, qMax: 15 });
+    });
+    const narrow = model.weights.get('pooler.dense.weight')!;
+    const weights = new Map(model.weights).set('pooler.dense.weight', {
+      ...narrow,
+      bits: 4,
+      values: narrow.values.map((value) => Math.trunc(value / 18.2)),
+    });
+    await saveQuantizedModel(folder.path, { ...model, weights });
+    expect(await loadQuantizedModel(folder.path)).toEqual({ ...model, weights });
+  });
+
+  it.each([
+    ['a signed grid', { scale: 1, zeroPoint: 0, qMin: -128, qMax: 127 }],
+    ['a zero point off the grid', { scale: 1, zeroPoint: 300, qMin: 0, qMax: 255 }],
+    ['a scale of zero', { scale: 0, zeroPoint: 3, qMin: 0, qMax: 255 }],
+  ])('refuses %s', async (_, grid) => {
+    const model = await changed((grids) => grids.set('classifier', grid));
+    await expect(saveQuantizedModel(folder.path, model)).rejects.toMatchObject({
+      code: 'bad-value',
+      message: expect.stringContaining('"classifier"'),
+    });
+  });
+
+  it('refuses a grid without a quantized weight', async () => {
+    const model = await changed((grids) => grids.set('nowhere', grids.get('classifier')!));
+    await expect(saveQuantizedModel(folder.path, model)).rejects.toThrow('"nowhere"');
+  });
+});
+
+describe('loadQuantizedModel', () => {
+  it('refuses integers that the bits cannot hold', async () => {
+    await changeConfig((text) => text.replaceAll('"num_bits": 8', '"num_bits": 4'));
+    await expect(loadQuantizedModel(folder.path)).rejects.toThrow('more than 4 bits can');
+  });
+
+  it.each([
+    ['dynamic activations', '"dynamic": false', '"dynamic": true'],
+    ['another format', '"format": "int-quantized"', '"format": "pack-quantized"'],
+    ['another library', 'compressed-tensors', 'gptq'],
+  ])('refuses %s', async (_, from, to) => {
+    await changeConfig((text) => text.replaceAll(from, to));
+    await expect(loadQuantizedModel(folder.path)).rejects.toMatchObject({ code: 'bad-checkpoint' });
+  });
+
+  it('is told apart from a float model', async () => {
+    expect(await isQuantizedModel(int8)).toBe(true);
+    expect(await isQuantizedModel(join(oracles, 'bert-sequence'))).toBe(false);
+    await expect(loadCheckpoint(int8)).rejects.toThrow('loadQuantizedModel');
+    await expect(loadQuantizedModel(join(oracles, 'bert-sequence'))).rejects.toThrow('quantization_config');
+  });
+});
+
+/** Rounds each linear layer's input to its grid, on top of floats. */
+class RoundedInputs extends FloatOps {
+  constructor(private readonly model: QuantizedModel) {
+    super();
+  }
+
+  override linear(site: Site, x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+    const { scale, zeroPoint, qMin, qMax } = this.model.grids.get(site)!;
+    const rounded = x.div(scale).add(zeroPoint).round().clipByValue(qMin, qMax).sub(zeroPoint).mul(scale);
+    return super.linear(site, rounded, weight, bias);
+  }
+}
+
+function floats(model: QuantizedModel): Map<string, tf.Tensor> {
+  const parameters = new Map<string, tf.Tensor>();
+  for (const [name, { shape, data }] of model.floats) parameters.set(name, tf.tensor(data, [...shape]));
+  for (const [name, { shape, values, scales }] of model.weights) {
+    const [rows, columns] = shape;
+    const data = Float32Array.from(values, (value, i) => value * scales[Math.floor(i / columns)]!);
+    parameters.set(name, tf.tensor(data, [rows, columns]));
+  }
+  return parameters;
+}
+
+async function changed(change: (grids: Map<Site, AffineGrid>) => unknown): Promise<QuantizedModel> {
+  const model = await loadQuantizedModel(int8);
+  const grids = new Map(model.grids);
+  change(grids);
+  return { ...model, grids };
+}
+
+async function changeConfig(change: (text: string) => string): Promise<void> {
+  await cp(int8, folder.path, { recursive: true });
+  const path = join(folder.path, 'config.json');
+  await writeFile(path, change(await readFile(path, 'utf8')));
+}
+
+async function tensorsOf(path: string): Promise<Map<string, string>> {
+  const { tensors } = await readSafetensorsHeader(join(path, 'model.safetensors'));
+  return new Map([...tensors].map(([name, { dtype, shape }]) => [name, `${dtype} ${shape}`]));
+}
+
+async function quantizationOf(path: string): Promise<object> {
+  const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as {
+    quantization_config: object;
+  };
+  // The library also lists what it left alone.
+  return { ...config.quantization_config, ignore: undefined };
+}

@@ -1,0 +1,181 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../test/temporary-folder.ts';
+import { unigramTokenizer, wordPieceTokenizer } from '../test/tiny-tokenizer.ts';
+import { cachedDefaultCheckpoint } from './fetch-checkpoint.ts';
+import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+
+const folder = temporaryFolder();
+const path = () => join(folder.path, 'tokenizer.json');
+
+async function load(json: object): Promise<Tokenizer> {
+  await writeFile(path(), JSON.stringify(json));
+  return loadTokenizer(folder.path);
+}
+
+describe("a tokenizer of XLM-R's kind", () => {
+  it('puts special tokens where its template says', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    expect([...tokenizer.encode('the cats', undefined, 16)]).toEqual([0, 5, 6, 7, 2]);
+    const { ids, tokenTypes } = tokenizer.encodeTyped('the cats', 'the dog', 16);
+    expect([...ids]).toEqual([0, 5, 6, 7, 2, 2, 5, 9, 2]);
+    expect([...tokenTypes]).toEqual(Array(9).fill(0));
+  });
+
+  it.each([
+    // [room for pieces, pieces of the first, pieces of the second] of texts with 6 and 2, as the Rust tokenizers cut.
+    [8, 6, 2],
+    [7, 5, 2],
+    [4, 2, 2],
+    [3, 2, 1],
+    [1, 1, 0],
+  ])('cuts the longer text first: %i pieces are %i and %i', async (room, first, second) => {
+    const tokenizer = await load(unigramTokenizer());
+    const [long, short] = ['the cats sat the dog', 'the dog'];
+    const [a, b] = [
+      [5, 6, 7, 8, 5, 9],
+      [5, 9],
+    ] as const;
+    const parts = (x: readonly number[], y: readonly number[]) => [0, ...x, 2, 2, ...y, 2];
+    expect([...tokenizer.encode(long, short, room + 4)]).toEqual(
+      parts(a.slice(0, first), b.slice(0, second)),
+    );
+    // Of two that are cut, the shorter one has the smaller half.
+    const swapped = parts(b.slice(0, second), a.slice(0, first));
+    expect([...tokenizer.encode(short, long, room + 4)]).toEqual(swapped);
+  });
+
+  it('tokenizes words each with a leading space, and says where each begins', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    const { ids, firstPiece } = tokenizer.encodeWords(['the', 'cats', 'sat', '.'], 16);
+    expect([...ids]).toEqual([0, 5, 6, 7, 8, 4, 12, 2]);
+    expect([...firstPiece]).toEqual([1, 2, 4, 5]);
+  });
+
+  it('marks words beyond the cut, and keeps the first pieces of one that the cut splits', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    const { ids, firstPiece } = tokenizer.encodeWords(['the', 'cats', 'sat'], 4);
+    expect([...ids]).toEqual([0, 5, 6, 2]);
+    expect([...firstPiece]).toEqual([1, 2, -1]);
+  });
+
+  it('gives a word without a piece the unknown token', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    const { ids, firstPiece } = tokenizer.encodeWords(['\u0001', '', 'dog'], 16);
+    expect([...ids]).toEqual([0, 3, 3, 9, 2]);
+    expect([...firstPiece]).toEqual([1, 2, 3]);
+  });
+
+  it('encodes no words, and no text, as the special tokens alone', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    expect([...tokenizer.encodeWords([], 8).ids]).toEqual([0, 2]);
+    expect([...tokenizer.encode('', undefined, 8)]).toEqual([0, 2]);
+    expect([...tokenizer.encode('', '', 8)]).toEqual([0, 2, 2, 2]);
+  });
+
+  it('refuses a length that the special tokens fill', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    expect(() => tokenizer.encode('the', undefined, 2)).toThrow('maxLength is 2');
+    expect(() => tokenizer.encode('the', 'the', 4)).toThrow('maxLength is 4');
+    expect(() => tokenizer.encodeWords(['the'], Number.NaN)).toThrow('maxLength is NaN');
+  });
+
+  it('bounds the work on one text', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    const started = performance.now();
+    expect(tokenizer.encode('ab'.repeat(5_000_000), undefined, 128).length).toBe(128);
+    expect(performance.now() - started).toBeLessThan(20_000);
+  });
+});
+
+describe("a tokenizer of BERT's kind", () => {
+  it('marks the second text by its token types', async () => {
+    const tokenizer = await load(wordPieceTokenizer());
+    const { ids, tokenTypes } = tokenizer.encodeTyped('the cats.', 'dog', 16);
+    expect([...ids]).toEqual([2, 4, 5, 6, 9, 3, 8, 3]);
+    expect([...tokenTypes]).toEqual([0, 0, 0, 0, 0, 0, 1, 1]);
+  });
+
+  it('tokenizes words each on its own', async () => {
+    const tokenizer = await load(wordPieceTokenizer());
+    const { ids, firstPiece } = tokenizer.encodeWords(['cats', 'zzz', 'sat.'], 16);
+    expect([...ids]).toEqual([2, 5, 6, 1, 7, 9, 3]);
+    expect([...firstPiece]).toEqual([1, 3, 4]);
+  });
+});
+
+it("numbers XLM-R's token types 0 also behind RoBERTa's post-processor", async () => {
+  const processor = { type: 'RobertaProcessing', sep: ['</s>', 2], cls: ['<s>', 0] };
+  const tokenizer = await load({ ...unigramTokenizer(), post_processor: processor });
+  const { ids, tokenTypes } = tokenizer.encodeTyped('cat', 'dog', 16);
+  expect([...ids]).toEqual([0, 6, 2, 2, 9, 2]);
+  expect([...tokenTypes]).toEqual([0, 0, 0, 0, 0, 0]);
+});
+
+describe('loadTokenizer', () => {
+  it.each([
+    ['no file', undefined, 'path-not-found', 'Cannot open'],
+    ['no JSON', '{', 'bad-checkpoint', 'is not JSON'],
+    ['no object', '3', 'bad-checkpoint', 'is not an object'],
+    ['no tokenizer', '{"model":{"type":"Other"}}', 'bad-checkpoint', 'not a usable tokenizer'],
+  ])('refuses %s', async (_, text, code, message) => {
+    if (text !== undefined) await writeFile(path(), text);
+    await expect(loadTokenizer(folder.path)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('refuses a file beyond any tokenizer, without reading it', async () => {
+    await writeFile(path(), '');
+    await truncate(path(), 2 ** 40);
+    await expect(loadTokenizer(folder.path)).rejects.toThrow('more than the 134217728 allowed');
+  });
+
+  it('refuses one that cannot say what is unknown', async () => {
+    const text = JSON.stringify(unigramTokenizer()).replaceAll('<unk>', '<other>');
+    await writeFile(path(), text);
+    await expect(loadTokenizer(folder.path)).rejects.toThrow('no token <unk>');
+  });
+});
+
+const cached = cachedDefaultCheckpoint();
+const oracles = new URL('../../../../shared/tokenizer/oracles.json', import.meta.url);
+const lacks = cached === undefined ? 'the model is not in the cache' : '../shared/tokenizer lacks';
+const there = cached !== undefined && existsSync(oracles);
+
+describe.skipIf(!there)(`XLM-R's vocabulary${there ? '' : ` (skipped: ${lacks})`}`, () => {
+  let tokenizer: Tokenizer;
+  beforeAll(async () => {
+    tokenizer = await loadTokenizer(cached!);
+  });
+
+  const cases = there
+    ? (JSON.parse(readFileSync(oracles, 'utf8')) as { tok: { text: string; ids: number[] }[] }).tok
+    : [];
+  // Upstream matches a literal "<unk>" in the text in another way.
+  it.each(cases.filter(({ text }) => !text.includes('<unk>')))(
+    'gives the ids of upstream: $text',
+    ({ text, ids }) => {
+      const own = [...tokenizer.encode(text, undefined, 512)];
+      expect(own).toEqual(ids[0] === 0 ? ids : [0, ...ids, 2]);
+    },
+  );
+
+  it('tokenizes a treebank well above 150,000 tokens/s', async () => {
+    const text = await readFile(
+      new URL('../../xglue/data/topics/NC/xglue.nc.en.train', import.meta.url),
+      'utf8',
+    );
+    const sentences = text.split('\n').map((line) => line.split(/\s+/));
+    let tokens = 0;
+    const started = performance.now();
+    for (let round = 0; round < 20; round++) {
+      for (const words of sentences) tokens += tokenizer.encodeWords(words, 128).ids.length;
+    }
+    const rate = tokens / ((performance.now() - started) / 1000);
+    expect(rate).toBeGreaterThan(150_000);
+  });
+});
