@@ -28,6 +28,7 @@ export class BufferPool {
     else buffer = new ArrayBuffer(size);
     this.lentBytes += size;
     this.mostLent = Math.max(this.mostLent, this.lentBytes);
+    this.shrink();
     const array = new Float32Array(buffer, 0, length);
     this.lent.add(array);
     return array;

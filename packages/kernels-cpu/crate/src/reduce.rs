@@ -32,5 +32,6 @@ pub fn sum_of_squares(arrays: Vec<&[f32]>) -> f64 {
             });
             blocks.into_iter().sum::<f64>()
         })
-        .sum()
+        // A sum of nothing would be minus zero.
+        .fold(0.0, |total, sum| total + sum)
 }

@@ -1,0 +1,50 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const digest = fileURLToPath(new URL('./digest.mjs', import.meta.url));
+
+interface Digest {
+  readonly path: string;
+  readonly threads: number;
+  /** A hash of the exact output of each kernel. */
+  readonly hashes: Record<string, string>;
+  /** The largest error of each kernel against a float64 reference. */
+  readonly errors: Record<string, number>;
+}
+
+function run(settings: Record<string, string>): Digest {
+  const output = execFileSync(process.execPath, [digest], {
+    env: { ...process.env, ...settings },
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return JSON.parse(output) as Digest;
+}
+
+it('results do not depend on the number of threads, to the last bit', () => {
+  const one = run({ SDQ_THREADS: '1' });
+  expect(one.threads).toBe(1);
+  for (const threads of ['2', '3', '8']) {
+    const many = run({ SDQ_THREADS: threads });
+    expect(many.threads).toBe(Number(threads));
+    expect(many.hashes).toEqual(one.hashes);
+  }
+});
+
+it('every path of this CPU is exact to float rounding, and all give the same integers', () => {
+  const best = run({});
+  const order = ['portable', 'avx2', 'avx512'];
+  for (const path of order.slice(0, order.indexOf(best.path) + 1)) {
+    const forced = run({ SDQ_CPU_PATH: path });
+    expect(forced.path).toBe(path);
+    for (const error of Object.values(forced.errors)) expect(error).toBeLessThan(2e-5);
+    for (const kernel of ['fakeQuantize', 'fakeQuantizeRows', 'dropout', 'adamW', 'minMax']) {
+      expect(forced.hashes[kernel]).toBe(best.hashes[kernel]);
+    }
+  }
+});
+
+it('a path that is none is refused with the choices', () => {
+  expect(() => run({ SDQ_CPU_PATH: 'mmx' })).toThrow('choose avx512, avx2 or portable');
+});
