@@ -1,5 +1,6 @@
 // Installs and builds the workspace on a fresh machine that has Node, npm and (for the fast kernels) Rust.
 import { spawnSync } from 'node:child_process';
+import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -31,7 +32,13 @@ function step(title, command, args) {
   const { status, error } = spawnSync(command, args, {
     cwd: root,
     stdio: ['ignore', 2, 2],
-    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', CI: process.env.CI ?? '1' },
+    env: {
+      ...process.env,
+      // turbo looks for the package manager on the path.
+      PATH: `${root}/node_modules/.bin${delimiter}${process.env.PATH}`,
+      TURBO_TELEMETRY_DISABLED: '1',
+      CI: process.env.CI ?? '1',
+    },
   });
   if (error || status !== 0) {
     fail(`${title} failed${error ? `: ${error.message}` : ''}; the lines above say why.`);
