@@ -1,6 +1,7 @@
 import { SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint } from '@sdq/models';
 import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
+import { topicsFolder } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
 import { duration, TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
@@ -93,12 +94,12 @@ export function summary(results: Results, out: string): string {
 }
 
 /** `sdq quickstart`: the main job on the project's own small topic set. */
-export async function quickstartCommand(
-  flags: CommonFlags & { model?: string; out?: string },
-): Promise<void> {
-  const { topicsFolder } = await import('@sdq/xglue');
-  await runCommand({ ...flags, task: 'NC', xglue: topicsFolder(), out: flags.out ?? 'runs/quickstart' });
+export async function quickstartCommand(flags: CommonFlags & { model?: string; out: string }): Promise<void> {
+  await runCommand({ ...QUICKSTART, ...flags, task: 'NC', xglue: topicsFolder() });
 }
+
+// Few passes in small batches: enough for 600 sentences, and minutes on two cores.
+const QUICKSTART = { epochs: 3, quantizedEpochs: 1, tokensPerBatch: 512 };
 
 /** Turns a flag's text into a number. */
 export function numberFlag(text: string): number {
