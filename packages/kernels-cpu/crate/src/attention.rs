@@ -1,7 +1,7 @@
 //! Self-attention over packed sequences: softmax(q k^T / sqrt(d)) v per sequence and head. No probabilities are
 //! kept: the backward pass recomputes them from the rows' log-sums (Dao et al. 2022, "FlashAttention").
 
-use crate::lanes::{fma, sum_of};
+use crate::lanes::{fma, sum_pairs};
 use crate::math::exp;
 use crate::matmul::{View, multiply_tile};
 use crate::softmax::softmax_rows;
@@ -97,7 +97,7 @@ fn score_gradients_body<const FMA: bool>(scores: &mut [f32], dp: &mut [f32], wid
         for value in p.iter_mut() {
             *value = exp::<FMA>(*value - log_sum);
         }
-        let expected = sum_of(width, |i| p[i] * dp[i]);
+        let expected = sum_pairs(p, dp, |p, dp| p * dp);
         for (dp, &p) in dp.iter_mut().zip(p.iter()) {
             *dp = fma::<FMA>(p, *dp, -(p * expected));
         }

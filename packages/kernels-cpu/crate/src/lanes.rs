@@ -1,31 +1,27 @@
 //! Sums and maxima in parallel lanes: the compiler may not reorder float sums by itself, so the order is spelled
 //! out, the same on every path.
 
-/// Lanes of a running sum: two AVX-512 or four AVX2 registers, enough to hide the latency of an addition.
-pub const LANES: usize = 32;
+/// Lanes of a running sum: one AVX-512 or two AVX2 registers. More would hide more of an addition's latency, but the
+/// rows are short (a head has 32 features), and folding the lanes together is what they pay most for.
+pub const LANES: usize = 16;
 
+/// Folds lanes to one value, in halves.
 #[inline(always)]
-pub fn sum_lanes(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
+fn fold(lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+    // Written out, since a loop over shrinking halves is not unrolled into vector code.
+    let eight: [f32; 8] = std::array::from_fn(|i| join(lanes[i], lanes[i + 8]));
+    let four: [f32; 4] = std::array::from_fn(|i| join(eight[i], eight[i + 4]));
+    join(join(four[0], four[2]), join(four[1], four[3]))
 }
 
 #[inline(always)]
-pub fn max_lanes(mut lanes: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] = larger(lanes[i], lanes[i + width]);
-        }
-        width /= 2;
-    }
-    lanes[0]
+pub fn sum_lanes(lanes: [f32; LANES]) -> f32 {
+    fold(lanes, |a, b| a + b)
+}
+
+#[inline(always)]
+pub fn max_lanes(lanes: [f32; LANES]) -> f32 {
+    fold(lanes, larger)
 }
 
 /// The larger one; unlike `f32::max` one instruction, and the second when the first is NaN.
@@ -64,21 +60,44 @@ pub fn maximum(x: &[f32]) -> f32 {
     result
 }
 
-/// The sum of term(i) for i below `length`, in lanes.
+/// The sum of term(a, b) over the elements of two slices of one length, in lanes.
 #[inline(always)]
-pub fn sum_of(length: usize, term: impl Fn(usize) -> f32) -> f32 {
+pub fn sum_pairs(a: &[f32], b: &[f32], term: impl Fn(f32, f32) -> f32) -> f32 {
     let mut lanes = [0f32; LANES];
-    let whole = length - length % LANES;
-    let mut start = 0;
-    while start < whole {
-        for (i, lane) in lanes.iter_mut().enumerate() {
-            *lane += term(start + i);
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let mut rest = 0f32;
+    for (&a, &b) in a.remainder().iter().zip(b.remainder()) {
+        rest += term(a, b);
+    }
+    for (a, b) in a.zip(b) {
+        for i in 0..LANES {
+            lanes[i] += term(a[i], b[i]);
         }
-        start += LANES;
+    }
+    sum_lanes(lanes) + rest
+}
+
+/// The sum of term(a) over the elements, in lanes.
+#[inline(always)]
+pub fn sum_over(a: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    sum_pairs(a, a, |a, _| term(a))
+}
+
+/// Replaces each element by map(element), and returns the sum of the new ones.
+#[inline(always)]
+pub fn map_and_sum(row: &mut [f32], map: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0f32; LANES];
+    let mut chunks = row.chunks_exact_mut(LANES);
+    for chunk in &mut chunks {
+        for i in 0..LANES {
+            chunk[i] = map(chunk[i]);
+            lanes[i] += chunk[i];
+        }
     }
     let mut rest = 0f32;
-    for i in whole..length {
-        rest += term(i);
+    for value in chunks.into_remainder() {
+        *value = map(*value);
+        rest += *value;
     }
     sum_lanes(lanes) + rest
 }

@@ -1,7 +1,7 @@
 //! Layer normalisation over rows (Ba et al. 2016), forward and backward; the backward pass recomputes mean and
 //! variance, since the row is in the cache anyway.
 
-use crate::lanes::{LANES, fma, sum_of};
+use crate::lanes::{LANES, fma, sum_lanes, sum_over};
 use crate::threads::Floats;
 use crate::threads::{Shared, block_range, for_each};
 use napi_derive::napi;
@@ -10,8 +10,8 @@ const BLOCK_ROWS: usize = 32;
 
 #[inline(always)]
 fn statistics(x: &[f32], epsilon: f32) -> (f32, f32) {
-    let mean = sum_of(x.len(), |i| x[i]) / x.len() as f32;
-    let variance = sum_of(x.len(), |i| (x[i] - mean) * (x[i] - mean)) / x.len() as f32;
+    let mean = sum_over(x, |x| x) / x.len() as f32;
+    let variance = sum_over(x, |x| (x - mean) * (x - mean)) / x.len() as f32;
     (mean, 1.0 / (variance + epsilon).sqrt())
 }
 
@@ -63,7 +63,7 @@ fn backward_body<const FMA: bool>(
             }
             start += LANES;
         }
-        let (mut mean_g, mut mean_gx) = (crate::lanes::sum_lanes(plain), crate::lanes::sum_lanes(weighted));
+        let (mut mean_g, mut mean_gx) = (sum_lanes(plain), sum_lanes(weighted));
         for i in whole..width {
             let g = dy[i] * gamma[i];
             mean_g += g;

@@ -46,7 +46,7 @@ per_path! {
 
 /// out [columns] = the sums down the columns of x [rows, columns].
 pub fn column_sums(x: &[f32], out: &mut [f32]) {
-    const STRIP: usize = 4 * LANES;
+    const STRIP: usize = 8 * LANES;
     let columns = out.len();
     assert!(
         columns == 0 || x.len().is_multiple_of(columns),

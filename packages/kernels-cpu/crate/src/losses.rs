@@ -1,6 +1,6 @@
 //! Losses over rows, each a mean, and their gradients. Rows are added up in f32, blocks of rows in f64.
 
-use crate::lanes::{fma, maximum, sum_of};
+use crate::lanes::{LANES, fma, map_and_sum, maximum, sum_lanes, sum_over, sum_pairs};
 use crate::math::exp;
 use crate::threads::Floats;
 use crate::threads::{BLOCK, block_range, for_each_block, map};
@@ -12,42 +12,30 @@ fn kl_body<const FMA: bool>(teacher: &[f32], student: &[f32], width: usize, inve
     let mut total = 0f64;
     for (t, s) in teacher.chunks_exact(width).zip(student.chunks_exact(width)) {
         let (t_max, s_max) = (maximum(t), maximum(s));
-        let mut t_sum = [0f32; 16];
-        let mut s_sum = [0f32; 16];
-        let mut weighted = [0f32; 16];
-        let chunks = t.chunks_exact(16).zip(s.chunks_exact(16));
-        for (t, s) in chunks {
-            for i in 0..16 {
-                let (a, b) = ((t[i] - t_max) * inverse, (s[i] - s_max) * inverse);
-                let p = exp::<FMA>(a);
-                t_sum[i] += p;
-                s_sum[i] += exp::<FMA>(b);
-                weighted[i] = fma::<FMA>(p, a - b, weighted[i]);
+        let mut t_sum = [0f32; LANES];
+        let mut s_sum = [0f32; LANES];
+        let mut weighted = [0f32; LANES];
+        let mut term = |i: usize, t: f32, s: f32| {
+            let (a, b) = ((t - t_max) * inverse, (s - s_max) * inverse);
+            let p = exp::<FMA>(a);
+            t_sum[i] += p;
+            s_sum[i] += exp::<FMA>(b);
+            weighted[i] = fma::<FMA>(p, a - b, weighted[i]);
+        };
+        let (t_chunks, s_chunks) = (t.chunks_exact(LANES), s.chunks_exact(LANES));
+        let rest = t_chunks.remainder().iter().zip(s_chunks.remainder());
+        for (t, s) in t_chunks.zip(s_chunks) {
+            for i in 0..LANES {
+                term(i, t[i], s[i]);
             }
         }
-        for i in width - width % 16..width {
-            let (a, b) = ((t[i] - t_max) * inverse, (s[i] - s_max) * inverse);
-            let p = exp::<FMA>(a);
-            t_sum[0] += p;
-            s_sum[0] += exp::<FMA>(b);
-            weighted[0] = fma::<FMA>(p, a - b, weighted[0]);
+        for (&t, &s) in rest {
+            term(0, t, s);
         }
-        let (t_sum, s_sum) = (sum16(t_sum), sum16(s_sum));
-        total += (sum16(weighted) / t_sum) as f64 + (s_sum as f64 / t_sum as f64).ln();
+        let (t_sum, s_sum) = (sum_lanes(t_sum), sum_lanes(s_sum));
+        total += (sum_lanes(weighted) / t_sum) as f64 + ((s_sum / t_sum) as f64).ln();
     }
     total
-}
-
-#[inline(always)]
-fn sum16(mut lanes: [f32; 16]) -> f32 {
-    let mut width = 8;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
 }
 
 /// d = factor * (q - p).
@@ -64,26 +52,26 @@ fn kl_grad_body<const FMA: bool>(
         .chunks_exact(width)
         .zip(student.chunks_exact(width))
         .zip(out.chunks_exact_mut(width));
-    // 256 elements of the teacher's exponentials at a time stay in registers and cache.
+    // The teacher's exponentials, of wide rows a part at a time.
     let mut powers = [0f32; 256];
     for ((t, s), out) in rows {
         let (t_max, s_max) = (maximum(t), maximum(s));
-        if width <= 256 {
-            for ((p, q), (&t, &s)) in powers.iter_mut().zip(out.iter_mut()).zip(t.iter().zip(s)) {
-                *p = exp::<FMA>((t - t_max) * inverse);
-                *q = exp::<FMA>((s - s_max) * inverse);
-            }
-            let p_factor = factor / sum_of(width, |i| powers[i]);
-            let q_factor = factor / sum_of(width, |i| out[i]);
+        let power = |t: f32| exp::<FMA>((t - t_max) * inverse);
+        let mut t_sum = 0f32;
+        for t in t.chunks(powers.len()) {
+            powers[..t.len()].copy_from_slice(t);
+            t_sum += map_and_sum(&mut powers[..t.len()], power);
+        }
+        out.copy_from_slice(s);
+        let s_sum = map_and_sum(out, |s| exp::<FMA>((s - s_max) * inverse));
+        let (p_factor, q_factor) = (factor / t_sum, factor / s_sum);
+        if width <= powers.len() {
             for (q, &p) in out.iter_mut().zip(&powers) {
                 *q = fma::<FMA>(*q, q_factor, -(p * p_factor));
             }
         } else {
-            let p_factor = factor / sum_of(width, |i| exp::<FMA>((t[i] - t_max) * inverse));
-            let q_factor = factor / sum_of(width, |i| exp::<FMA>((s[i] - s_max) * inverse));
-            for (out, (&t, &s)) in out.iter_mut().zip(t.iter().zip(s)) {
-                let q = exp::<FMA>((s - s_max) * inverse) * q_factor;
-                *out = q - exp::<FMA>((t - t_max) * inverse) * p_factor;
+            for (q, &t) in out.iter_mut().zip(t) {
+                *q = fma::<FMA>(*q, q_factor, -(power(t) * p_factor));
             }
         }
     }
@@ -135,7 +123,7 @@ pub fn softmax_kl_grad(teacher: &[f32], student: &[f32], width: u32, inverse: f6
 fn squares_body<const FMA: bool>(a: &[f32], b: &[f32]) -> f64 {
     a.chunks(1024)
         .zip(b.chunks(1024))
-        .map(|(a, b)| sum_of(a.len(), |i| (a[i] - b[i]) * (a[i] - b[i])) as f64)
+        .map(|(a, b)| sum_pairs(a, b, |a, b| (a - b) * (a - b)) as f64)
         .sum()
 }
 
@@ -178,7 +166,7 @@ fn cross_entropy_body<const FMA: bool>(logits: &[f32], width: usize, labels: &[i
     for (row, &label) in logits.chunks_exact(width).zip(labels) {
         if let Some(&own) = usize::try_from(label).ok().and_then(|label| row.get(label)) {
             let largest = maximum(row);
-            let sum = sum_of(width, |i| exp::<FMA>(row[i] - largest));
+            let sum = sum_over(row, |value| exp::<FMA>(value - largest));
             total += (sum as f64).ln() + (largest - own) as f64;
         }
     }
@@ -203,10 +191,8 @@ fn cross_entropy_grad_body<const FMA: bool>(
             continue;
         };
         let largest = maximum(row);
-        for (out, &value) in out.iter_mut().zip(row) {
-            *out = exp::<FMA>(value - largest);
-        }
-        let scale = factor / sum_of(width, |i| out[i]);
+        out.copy_from_slice(row);
+        let scale = factor / map_and_sum(out, |value| exp::<FMA>(value - largest));
         for out in out.iter_mut() {
             *out *= scale;
         }

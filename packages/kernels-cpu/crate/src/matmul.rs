@@ -86,11 +86,11 @@ pub unsafe fn multiply_tile(
     }
 }
 
-/// The tile of an m x n product: large enough that packing costs little, small enough to keep threads busy.
+/// The tile of an m x n product: large enough that packing costs little, small enough for eight threads.
 fn tile(m: usize, n: usize) -> (usize, usize) {
-    const AREA: usize = 128 * 512;
-    let rows = m.clamp(1, 256);
-    let columns = (AREA / rows).max(128).next_multiple_of(48).min(n.max(1));
+    let area = (m * n / 8).clamp(128 * 192, 256 * 384);
+    let columns = n.clamp(1, 384);
+    let rows = (area / columns).next_multiple_of(16).min(m.max(1));
     (rows, columns)
 }
 

@@ -1,20 +1,17 @@
 //! Softmax over rows.
 
-use crate::lanes::{maximum, sum_of};
+use crate::lanes::{map_and_sum, maximum};
 use crate::math::exp;
 use crate::threads::Floats;
 use crate::threads::for_each_block;
 use napi_derive::napi;
 
-/// Replaces each row by its softmax; returns nothing but leaves log(sum(exp(row))) in `log_sums`, if any.
+/// Replaces each row by its softmax and leaves log(sum(exp(row))) in `log_sums`, as far as that goes.
 #[inline(always)]
-pub fn softmax_rows_body<const FMA: bool>(rows: &mut [f32], width: usize, log_sums: &mut [f32]) {
+fn softmax_rows_body<const FMA: bool>(rows: &mut [f32], width: usize, log_sums: &mut [f32]) {
     for (index, row) in rows.chunks_exact_mut(width).enumerate() {
         let largest = maximum(row);
-        for value in row.iter_mut() {
-            *value = exp::<FMA>(*value - largest);
-        }
-        let sum = sum_of(row.len(), |i| row[i]);
+        let sum = map_and_sum(row, |value| exp::<FMA>(value - largest));
         let inverse = 1.0 / sum;
         for value in row.iter_mut() {
             *value *= inverse;
