@@ -1,4 +1,4 @@
-import { cp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
 import { describe, expect, it } from 'vitest';
@@ -74,6 +74,15 @@ describe('a sharded checkpoint', () => {
     await rename(join(inner, shard), at(shard));
     await symlink(at(shard), join(inner, shard));
     await expect(loadCheckpoint(inner)).rejects.toThrow('not in its folder');
+  });
+
+  it("may lie in the Hugging Face library's cache, whose files are links", async () => {
+    const snapshot = at('models--x/snapshots/1a2b');
+    await cp(join(oracles, 'bert-base-sharded'), snapshot, { recursive: true });
+    await mkdir(at('models--x/blobs'));
+    await rename(join(snapshot, shard), at('models--x/blobs/3c4d'));
+    await symlink('../../blobs/3c4d', join(snapshot, shard));
+    expect((await loadCheckpoint(snapshot)).config.layers).toBe(2);
   });
 
   it('must hold the tensors that the index says it holds', async () => {

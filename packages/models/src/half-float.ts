@@ -1,14 +1,4 @@
-/**
- * Half-precision floats (IEEE 754 binary16, by their bits) as float32, written to `into` from `start` on.
- *
- * @example
- * ```ts
- * import { widenHalfFloats } from './half-float.ts';
- *
- * const floats = new Float32Array(1);
- * widenHalfFloats(Uint16Array.of(0x3c00), floats, 0); // floats is [1]
- * ```
- */
+/** Half-precision floats (IEEE 754 binary16, by their bits) as float32, written to `into` from `start` on. */
 export function widenHalfFloats(bits: Uint16Array, into: Float32Array, start: number): void {
   const table = halfFloats();
   for (let i = 0; i < bits.length; i++) into[start + i] = table[bits[i]!]!;

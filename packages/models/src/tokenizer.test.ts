@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { readFile, truncate, writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../test/temporary-folder.ts';
@@ -143,6 +143,7 @@ describe('loadTokenizer', () => {
 
 const cached = cachedDefaultCheckpoint();
 const oracles = new URL('../../../../shared/tokenizer/oracles.json', import.meta.url);
+const treebank = new URL('../../../../shared/data/xglue/POS/en.train', import.meta.url);
 const lacks = cached === undefined ? 'the model is not in the cache' : '../shared/tokenizer lacks';
 const there = cached !== undefined && existsSync(oracles);
 
@@ -164,18 +165,17 @@ describe.skipIf(!there)(`XLM-R's vocabulary${there ? '' : ` (skipped: ${lacks})`
     },
   );
 
-  it('tokenizes a treebank well above 150,000 tokens/s', async () => {
-    const text = await readFile(
-      new URL('../../xglue/data/topics/NC/xglue.nc.en.train', import.meta.url),
-      'utf8',
-    );
-    const sentences = text.split('\n').map((line) => line.split(/\s+/));
+  const slow = existsSync(treebank) ? '' : ' (skipped: ../shared/data lacks)';
+  it.skipIf(!existsSync(treebank))(`tokenizes a treebank at 100,000 tokens/s and more${slow}`, () => {
+    const sentences = readFileSync(treebank, 'utf8')
+      .split('\n\n')
+      .map((sentence) => sentence.split('\n').map((line) => line.slice(0, line.lastIndexOf(' '))));
     let tokens = 0;
-    const started = performance.now();
-    for (let round = 0; round < 20; round++) {
-      for (const words of sentences) tokens += tokenizer.encodeWords(words, 128).ids.length;
-    }
-    const rate = tokens / ((performance.now() - started) / 1000);
-    expect(rate).toBeGreaterThan(150_000);
+    // Processor time, so that other processes count less; alone on two cores the rate is about 270,000.
+    const before = process.cpuUsage();
+    for (const words of sentences) tokens += tokenizer.encodeWords(words, 128).ids.length;
+    const { user, system } = process.cpuUsage(before);
+    expect(tokens).toBeGreaterThan(200_000);
+    expect(tokens / ((user + system) / 1e6)).toBeGreaterThan(100_000);
   });
 });

@@ -13,6 +13,12 @@ const MAX_SHARDS = 1024;
 
 const indexSchema = z.object({ weight_map: z.record(z.string(), z.string()) });
 
+/** A file of a checkpoint, and the tensors it must hold where an index says so. */
+interface Shard {
+  readonly path: string;
+  readonly tensors: readonly string[] | undefined;
+}
+
 /** The tensors of a checkpoint folder, in one file or several. */
 export class WeightFiles {
   private constructor(
@@ -31,27 +37,28 @@ export class WeightFiles {
   static async open(folder: string): Promise<WeightFiles> {
     const single = join(folder, WEIGHTS_FILE);
     const index = join(folder, INDEX_FILE);
-    if (await exists(single))
-      return WeightFiles.openAll(single, new Map([[WEIGHTS_FILE, undefined]]), folder);
-    if (await exists(index)) return WeightFiles.openAll(index, await readIndex(index), folder);
+    if (await exists(single)) return WeightFiles.openAll(single, [{ path: single, tensors: undefined }]);
+    if (await exists(index)) {
+      const shards: Shard[] = [];
+      for (const [name, tensors] of await readIndex(index)) {
+        shards.push({ path: await inside(folder, name, index), tensors });
+      }
+      return WeightFiles.openAll(index, shards);
+    }
     throw new SdqError(
       'path-not-found',
       `${folder} holds no weights: expected ${WEIGHTS_FILE} or ${INDEX_FILE}.`,
     );
   }
 
-  private static async openAll(
-    source: string,
-    shards: ReadonlyMap<string, readonly string[] | undefined>,
-    folder: string,
-  ): Promise<WeightFiles> {
+  private static async openAll(source: string, shards: readonly Shard[]): Promise<WeightFiles> {
     const owners = new Map<string, SafetensorsFile>();
     const files: SafetensorsFile[] = [];
     try {
-      for (const [shard, expected] of shards) {
-        const file = await SafetensorsFile.open(await inside(folder, shard, source));
+      for (const { path, tensors } of shards) {
+        const file = await SafetensorsFile.open(path);
         files.push(file);
-        for (const name of expected ?? file.header.tensors.keys()) {
+        for (const name of tensors ?? file.header.tensors.keys()) {
           if (!file.header.tensors.has(name)) {
             throw new SdqError(
               'missing-tensor',
@@ -113,7 +120,10 @@ async function readIndex(path: string): Promise<ReadonlyMap<string, readonly str
   return shards;
 }
 
-/** The path of a file that lies in the folder itself, not behind a path or a link that leads out of it. */
+/**
+ * The path of a file that lies in the folder itself, not behind a path or a link that leads out of it. The
+ * Hugging Face library's cache is let through: its folders `snapshots/HASH` hold links into `blobs` beside them.
+ */
 async function inside(folder: string, name: string, source: string): Promise<string> {
   const outside = new SdqError(
     'bad-checkpoint',
@@ -128,7 +138,10 @@ async function inside(folder: string, name: string, source: string): Promise<str
   } catch (error) {
     throw new SdqError('path-not-found', `Cannot open the checkpoint file ${path}.`, { cause: error });
   }
-  if (dirname(target) !== (await realpath(folder))) throw outside;
+  const home = await realpath(folder);
+  const blobs = join(dirname(dirname(home)), 'blobs');
+  const inCache = basename(dirname(home)) === 'snapshots' && dirname(target) === blobs;
+  if (dirname(target) !== home && !inCache) throw outside;
   return path;
 }
 
