@@ -47,7 +47,10 @@ const runConfig = z.strictObject({
     task: z.number().min(0),
     /** alpha: the weight of the logits' divergence. */
     logits: z.number().min(0),
-    /** beta: the weight of the attention outputs' divergence (Att-KLD) or squared error (Att-MSE). */
+    /**
+     * beta: the weight of the attention outputs' divergence (Att-KLD) or squared error (Att-MSE). Both are means over
+     * layers and heads (144 of them in e5-small), so that a weight of 1 would pull each head hardly at all.
+     */
     attention: z.number().min(0),
     temperature: z.number().positive(),
   }),
@@ -104,7 +107,7 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
       dropout: 0,
       ...options.quantized,
     },
-    distillation: { task: 1, logits: 1, attention: 1, temperature: 1, ...options.distillation },
+    distillation: { task: 1, logits: 1, attention: 100, temperature: 1, ...options.distillation },
   });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
