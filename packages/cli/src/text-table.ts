@@ -1,10 +1,5 @@
 /**
  * Rows of cells as aligned text: the first column to the left, the others to the right, a rule below the head.
- *
- * @example
- * ```ts
- * textTable([['', 'fp32'], ['en', '95.2']]);
- * ```
  */
 export function textTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));

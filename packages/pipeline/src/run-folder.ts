@@ -5,6 +5,9 @@ import { type Reporter, type RunEvent, SdqError } from '@sdq/core';
 import { writeFileAtomically } from '@sdq/models';
 import type { RunConfig } from './run-config.ts';
 
+const CONFIG_FILE = 'config.json';
+const STAGES_FILE = 'stages.json';
+
 /** What a finished stage left behind: figures only, weights lie in folders of their own. */
 export interface StageRecord {
   readonly scores: Readonly<Record<string, Readonly<Record<string, number>>>>;
@@ -23,43 +26,45 @@ export class RunFolder {
 
   private constructor(
     readonly path: string,
+    private readonly config: unknown,
     records: Record<string, StageRecord>,
   ) {
     this.records = records;
   }
 
   /**
-   * Makes the folder, or opens it when it holds a run of the same configuration.
+   * Opens the folder of a run, which need not be there yet: {@link RunFolder.create} makes it.
    *
-   * @throws SdqError `path-exists` when it holds another run, `io-failed` when it cannot be made
+   * @throws SdqError `path-exists` when it holds a run of another configuration
    */
-  static async open(path: string, config: RunConfig): Promise<RunFolder> {
-    const configFile = join(path, 'config.json');
+  static open(path: string, config: RunConfig): RunFolder {
+    const configFile = join(path, CONFIG_FILE);
+    const stagesFile = join(path, STAGES_FILE);
     const asked = JSON.parse(JSON.stringify(config)) as unknown;
-    if (existsSync(configFile)) {
-      if (!isDeepStrictEqual(readJson(configFile), asked)) {
-        throw new SdqError(
-          'path-exists',
-          `${path} holds a run of another configuration: choose another folder, or delete that one.`,
-        );
-      }
-    } else {
-      try {
-        mkdirSync(path, { recursive: true });
-      } catch (cause) {
-        throw new SdqError(
-          'io-failed',
-          `The run folder ${path} cannot be made: ${(cause as Error).message}.`,
-          { cause },
-        );
-      }
-      await writeFileAtomically(configFile, `${JSON.stringify(asked, null, 2)}\n`);
+    if (existsSync(configFile) && !isDeepStrictEqual(readJson(configFile), asked)) {
+      throw new SdqError(
+        'path-exists',
+        `${path} holds a run of another configuration: choose another folder, or delete that one.`,
+      );
     }
-    const stagesFile = join(path, 'stages.json');
-    return new RunFolder(
-      path,
-      existsSync(stagesFile) ? (readJson(stagesFile) as Record<string, StageRecord>) : {},
-    );
+    const records = existsSync(stagesFile) ? (readJson(stagesFile) as Record<string, StageRecord>) : {};
+    return new RunFolder(path, asked, records);
+  }
+
+  /**
+   * Makes the folder with its config.json, if it is not there.
+   *
+   * @throws SdqError `io-failed`
+   */
+  async create(): Promise<void> {
+    try {
+      mkdirSync(this.path, { recursive: true });
+    } catch (cause) {
+      const reason = (cause as Error).message;
+      throw new SdqError('io-failed', `The run folder ${this.path} cannot be made: ${reason}.`, { cause });
+    }
+    if (existsSync(this.file(CONFIG_FILE))) return;
+    await writeFileAtomically(this.file(CONFIG_FILE), `${JSON.stringify(this.config, null, 2)}\n`);
   }
 
   /** The path of a file or folder of the run. */
@@ -80,7 +85,7 @@ export class RunFolder {
   /** Notes that a stage is finished: what it wrote must be whole by now. */
   async finish(stage: string, record: StageRecord): Promise<void> {
     this.records = { ...this.records, [stage]: record };
-    await writeFileAtomically(this.file('stages.json'), `${JSON.stringify(this.records, null, 2)}\n`);
+    await writeFileAtomically(this.file(STAGES_FILE), `${JSON.stringify(this.records, null, 2)}\n`);
   }
 
   /** A reporter that also appends each event to events.jsonl. */

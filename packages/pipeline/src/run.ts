@@ -65,7 +65,7 @@ export async function run(config: RunConfig, reporter: Reporter, backend: string
   createPlan(config.plan);
   const tokenizer = await loadTokenizer(config.model);
   const dataset = loadDataset(config, tokenizer);
-  const folder = await RunFolder.open(config.out, config);
+  const folder = RunFolder.open(config.out, config);
   return new Run(config, dataset, folder, folder.reporter(reporter), backend).all();
 }
 
@@ -110,6 +110,8 @@ class Run {
     const done = this.folder.finished('teacher');
     const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : this.config.model);
     const checkpoint = withHead(loaded, this.head, new Random(this.config.seed).fork('head'));
+    // Only now: a checkpoint that cannot be read leaves no folder behind.
+    await this.folder.create();
     const parameters = tensorsFrom(checkpoint.tensors);
     if (done) {
       this.reporter.message('The fine-tuned teacher is there already: going on from it.');

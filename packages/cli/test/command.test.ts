@@ -1,0 +1,183 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeTinyData, writeTinyModel } from '../../pipeline/test/tiny-task.ts';
+
+// The built command, as a user runs it: `npm test` builds before it tests.
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'sdq-cli-'));
+const [data, model, out] = [join(root, 'xglue'), join(root, 'model'), join(root, 'run')];
+
+beforeAll(async () => {
+  writeTinyData(data);
+  await writeTinyModel(model);
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function sdq(args: readonly string[], input = '', env: Record<string, string> = {}) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    input,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+const run = (...more: string[]) => {
+  const flags = new Map([
+    ['--task', 'NC'],
+    ['--xglue', data],
+    ['--model', model],
+    ['--out', out],
+  ]);
+  for (let i = 0; i < more.length; i += 2) flags.set(more[i]!, more[i + 1]!);
+  return sdq([
+    'run',
+    ...[...flags].flat(),
+    '--epochs',
+    '8',
+    '--learning-rate',
+    '0.005',
+    '--tokens-per-batch',
+    '128',
+  ]);
+};
+
+describe('sdq run, evaluate and predict', () => {
+  it('shrink a model, score it and use it', () => {
+    const { status, stdout, stderr } = run();
+    expect(stderr).not.toMatch(/TensorFlow.js in Node/);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/ +fp32 teacher +PTQ min-max +PTQ percentile +QAT +SDQ \(Att-KLD\)\n/);
+    expect(stdout).toMatch(/Training: \d+ tokens\/s; peak memory [\d.]+ MB; .* in all/);
+    const { scores } = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8'));
+
+    const evaluated = sdq([
+      'evaluate',
+      join(out, 'student'),
+      '--task',
+      'NC',
+      '--xglue',
+      data,
+      '--json',
+      '--quiet',
+    ]);
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ task: 'NC', quantized: true, scores: scores.sdq });
+
+    const predicted = sdq(
+      ['predict', join(out, 'student'), '--json'],
+      'the cow the milk\n\nthe star and the moon\n',
+    );
+    const labels = predicted.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).label);
+    expect(labels).toEqual(['farm', 'sky']);
+  });
+
+  it('run on the wasm backend too', () => {
+    const wasm = ['--languages', 'en', '--methods', 'sdq', '--backend', 'wasm'];
+    const { status, stdout, stderr } = run('--out', join(root, 'wasm'), '--train-limit', '30', ...wasm);
+    expect(stderr).toContain('Running on wasm');
+    expect([status, stdout.includes('SDQ (Att-KLD)')]).toEqual([0, true]);
+  });
+});
+
+describe('a mistake ends with one sentence and exit code 2, and writes nothing', () => {
+  const fresh = join(root, 'fresh');
+  const wrong = (name: string, files: Record<string, string>) => {
+    const folder = join(root, name);
+    writeTinyData(folder);
+    for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content);
+    return folder;
+  };
+
+  it.each([
+    ['a wrong path', ['--xglue', '/nowhere'], /nowhere/],
+    ['an unknown task', ['--task', 'POSS'], /Unknown task "POSS": choose one of NER, POS/],
+    ['a task without classes', ['--task', 'MLQA'], /MLQA is no classification task/],
+    ['an unknown language', ['--languages', 'en,xx'], /xx/],
+    ['an unknown method', ['--methods', 'qta'], /methods\.0/],
+    ['a number that is none', ['--seed', 'many'], /"many" is not a number/],
+    ['a number out of range', ['--seed', '-1'], /seed/],
+    ['an unknown backend', ['--backend', 'cuda'], /backend/],
+    ['a wrong model folder', ['--model', '/nowhere'], /nowhere/],
+  ])('%s', (_, flags, message) => {
+    const { status, stderr, stdout } = run('--out', fresh, ...flags);
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n\s+at /);
+    expect([status, stdout, existsSync(fresh)]).toEqual([2, '', false]);
+  });
+
+  it.each([
+    [
+      'a label outside the set',
+      { 'NC/xglue.nc.de.dev': 'a\tb\tfarm\na\tb\tmoon\n' },
+      /xglue\.nc\.de\.dev:2 .*"moon"/,
+    ],
+    ['a malformed line', { 'NC/xglue.nc.en.train': 'a\tb\tfarm\nno tabs\n' }, /xglue\.nc\.en\.train:2/],
+    ['an empty split', { 'NC/xglue.nc.de.dev': '' }, /xglue\.nc\.de\.dev/],
+  ])('%s', (name, files, message) => {
+    const { status, stderr } = run('--out', fresh, '--xglue', wrong(name, files as Record<string, string>));
+    expect(stderr).toMatch(message);
+    expect(
+      stderr
+        .trim()
+        .split('\n')
+        .filter((line) => line.startsWith('sdq: ')),
+    ).toHaveLength(1);
+    expect([status, existsSync(fresh)]).toEqual([2, false]);
+  });
+
+  it('a damaged checkpoint', async () => {
+    const damaged = join(root, 'damaged');
+    await writeTinyModel(damaged);
+    const file = join(damaged, 'model.safetensors');
+    writeFileSync(file, readFileSync(file).subarray(0, 100));
+    const { status, stderr } = run('--out', fresh, '--model', damaged);
+    expect(stderr).toMatch(/model\.safetensors/);
+    expect([status, existsSync(join(fresh, 'teacher'))]).toEqual([2, false]);
+  });
+
+  it('a missing option', () => {
+    const { status, stderr } = sdq(['run', '--task', 'NC']);
+    expect(stderr).toMatch(/--xglue/);
+    expect(status).toBe(2);
+  });
+});
+
+describe('sdq doctor and plan', () => {
+  it('doctor tells what there is', () => {
+    const { status, stdout } = sdq(['doctor', '--json']);
+    const found = JSON.parse(stdout) as { what: string; state: string }[];
+    expect(status).toBe(0);
+    expect(found.map(({ what }) => what)).toContain('sdq-cpu backend');
+    expect(found.find(({ what }) => what === 'Node')!.state).toBe('ok');
+  });
+
+  it('doctor says what to do where tools lack', () => {
+    const { stdout } = sdq(['doctor'], '', { PATH: '/nowhere' });
+    expect(stdout).toMatch(/Rust +not found\n +Install Rust/);
+    expect(stdout).toMatch(/pip +not found\n.*--model/);
+  });
+
+  it('plan prints what every site gets, and from which rule', () => {
+    const { status, stdout } = sdq(['plan', model]);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /embeddings\.word_embeddings +26 x 16 +int8-per-channel +float32 +embeddings\.\*\*/,
+    );
+    expect(stdout).toMatch(
+      /encoder\.layer\.1\.output\.dense +16 x 32 +int8-per-channel +uint8 per tensor +\*\*/,
+    );
+  });
+
+  it('help and version are no mistakes', () => {
+    expect(sdq(['--help'])).toMatchObject({ status: 0 });
+    expect(sdq(['run', '--help']).stdout).toContain('sdq run --task POS');
+    expect(sdq(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});

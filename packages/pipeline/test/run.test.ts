@@ -1,0 +1,180 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Reporter, RunEvent } from '@sdq/core';
+import { loadCheckpoint, loadQuantizedModel, loadTokenizer } from '@sdq/models';
+import { readSplit, score } from '@sdq/xglue';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { exampleEncoder } from '../src/dataset.ts';
+import { loadClassifier } from '../src/load-classifier.ts';
+import { predictClasses } from '../src/predict.ts';
+import type { Results } from '../src/results.ts';
+import { run } from '../src/run.ts';
+import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
+import { writeTinyData, writeTinyModel } from './tiny-task.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'sdq-run-'));
+const data = join(root, 'xglue');
+const model = join(root, 'model');
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  writeTinyData(data);
+  await writeTinyModel(model);
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+function recorder(): Reporter & { events: RunEvent[] } {
+  const events: RunEvent[] = [];
+  return {
+    events,
+    start: () => {},
+    progress: () => {},
+    stop: () => {},
+    message: () => {},
+    event: (event) => {
+      events.push(event);
+    },
+  };
+}
+
+const options = (task: string, out: string, more: Partial<RunOptions> = {}): RunOptions => ({
+  task,
+  data,
+  model,
+  out: join(root, out),
+  calibrationBatches: 3,
+  finetune: { epochs: 8, learningRate: 5e-3, tokensPerBatch: 128 },
+  quantized: { epochs: 1, learningRate: 5e-4, tokensPerBatch: 128 },
+  trainEmbeddings: true,
+  ...more,
+});
+
+async function start(...args: Parameters<typeof options>): Promise<{ results: Results; events: RunEvent[] }> {
+  const reporter = recorder();
+  const results = await run(resolveRunConfig(options(...args)), reporter, 'cpu');
+  return { results, events: reporter.events };
+}
+
+describe('a run on a text task', () => {
+  let results: Results;
+
+  beforeAll(async () => {
+    ({ results } = await start('NC', 'nc', { methods: ['ptq', 'qat', 'sdq', 'sdq-mse'] }));
+  });
+
+  it('learns the task, and each int8 version keeps it', () => {
+    expect(Object.keys(results.scores).sort()).toEqual(
+      ['fp32', 'ptq', 'ptqMinMax', 'ptqPercentile', 'qat', 'sdq', 'sdqMse'].sort(),
+    );
+    for (const [version, scores] of Object.entries(results.scores)) {
+      expect(Object.keys(scores).sort(), version).toEqual(['de', 'en']);
+      expect(results.average[version], version).toBeGreaterThan(0.9);
+    }
+    expect(results.majority.en).toBeCloseTo(1 / 3, 6);
+  });
+
+  it('writes results.json and a report that stands alone', () => {
+    const stored = JSON.parse(readFileSync(join(root, 'nc/results.json'), 'utf8'));
+    expect(stored).toEqual(JSON.parse(JSON.stringify(results)));
+    expect(stored.seconds).toBeGreaterThan(0);
+    expect(stored.trainTokensPerSecond).toBeGreaterThan(0);
+    expect(stored.peakMemoryBytes).toBeGreaterThan(1e6);
+    const page = readFileSync(join(root, 'nc/report.html'), 'utf8');
+    expect(page).toContain('SDQ (Att-KLD)');
+    expect(page.match(/<svg/g)).toHaveLength(2);
+    expect(page).not.toMatch(/(src|href)="http/);
+  });
+
+  it('stores the student as integers, which score what was reported when they are loaded', async () => {
+    const student = join(root, 'nc/student');
+    const { weights, grids } = await loadQuantizedModel(student);
+    expect(weights.size).toBe(3 + 2 * 6 + 2);
+    expect(grids.size).toBe(2 * 6 + 2);
+    const { classify, head, quantized } = await loadClassifier(student);
+    expect(quantized).toBe(true);
+    const gold = readSplit({ folder: data, task: 'NC', language: 'de', split: 'dev', labels: head.labels });
+    const encode = exampleEncoder(await loadTokenizer(student), head.labels, 256);
+    const classes = await predictClasses(classify, gold.map(encode));
+    const labels = classes.map(([label]) => head.labels[label!]!);
+    expect(score('NC', gold, labels)).toBe(results.scores.sdq!.de);
+  });
+
+  it('counts what lies on disk', () => {
+    expect(results.bytes.fp32).toBe(readFileSync(join(root, 'nc/teacher/model.safetensors')).length);
+    expect(results.bytes.sdq).toBe(readFileSync(join(root, 'nc/student/model.safetensors')).length);
+    expect(results.bytes.sdq).toBeLessThan(results.bytes.fp32);
+  });
+
+  it('saves a teacher that loads as an ordinary checkpoint', async () => {
+    const { head, tensors } = await loadCheckpoint(join(root, 'nc/teacher'));
+    expect(head!.labels).toEqual(['farm', 'sea', 'sky']);
+    expect(tensors.get('classifier.weight')!.shape).toEqual([3, 16]);
+  });
+
+  it('goes on behind the last finished stage, with the same result', async () => {
+    const file = join(root, 'nc/stages.json');
+    const { sdq, 'sdq-mse': _mse, ...finished } = JSON.parse(readFileSync(file, 'utf8'));
+    writeFileSync(file, JSON.stringify(finished));
+    const again = await start('NC', 'nc', { methods: ['ptq', 'qat', 'sdq', 'sdq-mse'] });
+    expect(new Set(again.events.map(({ stage }) => stage))).toEqual(new Set(['sdq', 'sdq-mse']));
+    expect(again.results.scores).toEqual(results.scores);
+    expect(again.results.stageSeconds.teacher).toBe(results.stageSeconds.teacher);
+    expect(sdq.scores.sdq).toEqual(results.scores.sdq);
+  });
+
+  it('refuses a folder that holds another run', async () => {
+    await expect(start('NC', 'nc', { seed: 1 })).rejects.toThrow('holds a run of another configuration');
+  });
+});
+
+it('gives the same student, bit for bit, from the same seed', async () => {
+  const few = {
+    methods: ['sdq'],
+    finetune: { epochs: 1, tokensPerBatch: 128 },
+    trainEmbeddings: false,
+  } as const;
+  const weights = [];
+  for (const [out, seed] of [
+    ['a', 0],
+    ['b', 0],
+    ['c', 1],
+  ] as const) {
+    await start('NC', out, { ...few, methods: ['sdq'], seed });
+    weights.push(readFileSync(join(root, out, 'student/model.safetensors')));
+  }
+  expect(weights[0]!.equals(weights[1]!)).toBe(true);
+  expect(weights[0]!.equals(weights[2]!)).toBe(false);
+});
+
+it('tags words, and keeps the count of tensors', async () => {
+  const before = tf.memory().numTensors;
+  const { results } = await start('POS', 'pos', { methods: ['ptq', 'sdq'] });
+  expect(tf.memory().numTensors).toBe(before);
+  expect(results.metric).toBe('tag-precision');
+  expect(results.average.fp32).toBeGreaterThan(0.95);
+  expect(results.average.sdq).toBeGreaterThan(0.95);
+});
+
+describe('bad input', () => {
+  const fails = (out: string, more: Partial<RunOptions>) =>
+    expect(start('NC', out, more).finally(() => expect(existsSync(join(root, out))).toBe(false))).rejects;
+
+  it('is told before anything is written', async () => {
+    await fails('bad1', { data: join(root, 'nowhere') }).toMatchObject({ code: 'path-not-found' });
+    await fails('bad2', { languages: ['xx'] }).toThrow(/xx.*(de|en)/);
+    await fails('bad3', { model: join(root, 'nowhere') }).toMatchObject({ code: 'path-not-found' });
+    await fails('bad4', { plan: 'w1a1' }).toThrow('Unknown plan "w1a1"');
+    await expect(start('MLQA', 'bad5')).rejects.toThrow('no classification task');
+    await expect(start('POSS', 'bad6')).rejects.toThrow('Unknown task "POSS"');
+  });
+
+  it('names the option', () => {
+    const resolve = (more: Partial<RunOptions>) => () => resolveRunConfig(options('NC', 'x', more));
+    expect(resolve({ finetune: { epochs: 0 } })).toThrow('finetune.epochs');
+    expect(resolve({ seed: -1 })).toThrow('seed');
+    expect(resolve({ methods: ['qatt' as 'qat'] })).toThrow('methods.0');
+    expect(resolve({ distillation: { temperature: 0 } })).toThrow('distillation.temperature');
+  });
+});
