@@ -3,9 +3,7 @@ import { dirname, sep } from 'node:path';
 import { type Reporter, SdqError, unknownName } from '@sdq/core';
 import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
 import * as tf from '@tensorflow/tfjs';
-
-/** The backends that commands can run on. */
-export const BACKENDS = ['sdq-cpu', 'wasm'] as const;
+import { BACKENDS } from './backends.ts';
 
 /**
  * Sets the tensor backend: the one asked for, or the fastest that there is.
@@ -16,6 +14,8 @@ export const BACKENDS = ['sdq-cpu', 'wasm'] as const;
 export async function selectBackend(name: string | undefined, reporter: Reporter): Promise<string> {
   if (name !== undefined && !BACKENDS.some((known) => known === name))
     throw unknownName('backend', name, BACKENDS);
+  // Production mode leaves out tfjs's banner and its checks of every tensor.
+  tf.enableProdMode();
   if (name !== 'wasm') {
     try {
       await useSdqCpu();

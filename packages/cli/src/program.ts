@@ -1,15 +1,10 @@
-import { METHODS } from '@sdq/pipeline';
 import { tasks } from '@sdq/xglue';
 import { Command, type CommanderError, Option } from 'commander';
-import { BACKENDS } from './backend.ts';
-import { doctorCommand } from './doctor-command.ts';
-import { evaluateCommand } from './evaluate-command.ts';
-import { planCommand } from './plan-command.ts';
-import { predictCommand } from './predict-command.ts';
-import { listFlag, numberFlag, quickstartCommand, runCommand } from './run-command.ts';
+import { BACKENDS } from './backends.ts';
+import { listFlag, numberFlag } from './flags.ts';
 import { VERSION } from './version.ts';
 
-/** The `sdq` command with all of its subcommands. */
+/** The `sdq` command; each subcommand loads its code only when it runs, so that help comes at once. */
 export function program(): Command {
   const sdq = new Command('sdq')
     .description('Shrinks multilingual language models without losing their languages.')
@@ -29,7 +24,7 @@ export function program(): Command {
       '--model <folder>',
       'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)',
     )
-    .action(quickstartCommand);
+    .action(async (flags) => (await import('./run-command.ts')).quickstartCommand(flags));
 
   common(sdq.command('run'))
     .description(
@@ -47,7 +42,7 @@ export function program(): Command {
       'the dev languages to score, as en,de,... (default: all there are)',
       listFlag,
     )
-    .option('--methods <names>', `which of ${METHODS.join(', ')} (default: ptq,qat,sdq)`, listFlag)
+    .option('--methods <names>', 'which of ptq, qat, sdq, sdq-mse (default: ptq,qat,sdq)', listFlag)
     .option('--seed <number>', 'the seed of all that is random (default: 0)', numberFlag)
     .option(
       '--epochs <number>',
@@ -67,7 +62,7 @@ export function program(): Command {
     .option('--temperature <number>', 'the temperature of the logit divergence', numberFlag)
     .addHelpText('after', '\nExample:\n  sdq run --task POS --xglue data/xglue --out runs/pos')
     .action(async (flags) => {
-      await runCommand(flags);
+      await (await import('./run-command.ts')).runCommand(flags);
     });
 
   common(sdq.command('evaluate'))
@@ -81,7 +76,7 @@ export function program(): Command {
       listFlag,
     )
     .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)
-    .action(evaluateCommand);
+    .action(async (model, flags) => (await import('./evaluate-command.ts')).evaluateCommand(model, flags));
 
   common(sdq.command('predict'))
     .description('label each line of standard input with a saved model')
@@ -90,22 +85,50 @@ export function program(): Command {
       'after',
       '\nExample:\n  echo "The striker scored twice." | sdq predict runs/quickstart/student',
     )
-    .action(predictCommand);
+    .action(async (model, flags) => (await import('./predict-command.ts')).predictCommand(model, flags));
+
+  sdq
+    .command('score')
+    .description("the official scores of prediction files in XGLUE's format")
+    .option(
+      '--task <name>',
+      'a task; may be given several times (default: all that have predictions)',
+      collect,
+    )
+    .requiredOption('--gold <folder>', 'the data folder that holds NC/, POS/, ...')
+    .requiredOption('--predictions <folder>', 'the folder that holds POS/en.prediction, ...')
+    .option('--split <name>', 'train, dev or test', 'dev')
+    .option('--languages <codes>', 'as en,de,... (default: all that have both)', listFlag)
+    .option('--json', 'print JSON')
+    .action(async (flags) => (await import('./score-command.ts')).scoreCommand(flags));
+
+  sdq
+    .command('data')
+    .description('look at data folders')
+    .command('check')
+    .description('count examples and labels; name duplicates, bad lines and what is missing')
+    .argument('<folder>', 'the data folder that holds NC/, POS/, ...')
+    .option('--json', 'print JSON')
+    .action(async (folder, flags) => (await import('./data-command.ts')).dataCheckCommand(folder, flags));
 
   sdq
     .command('plan')
     .description('print what a quantization plan does to every site of a model')
     .argument('<model>', 'a checkpoint folder')
     .option('--plan <name>', 'the plan', 'w8a8')
-    .action(planCommand);
+    .action(async (model, flags) => (await import('./plan-command.ts')).planCommand(model, flags));
 
   sdq
     .command('doctor')
     .description('print what this machine has, and what to do about what it lacks')
     .option('--json', 'print JSON')
-    .action(doctorCommand);
+    .action(async (flags) => (await import('./doctor-command.ts')).doctorCommand(flags));
 
   return sdq;
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
 }
 
 function common(command: Command): Command {

@@ -1,4 +1,3 @@
-import { SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint } from '@sdq/models';
 import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
 import { topicsFolder } from '@sdq/xglue';
@@ -100,19 +99,3 @@ export async function quickstartCommand(flags: CommonFlags & { model?: string; o
 
 // Few passes in small batches: enough for 600 sentences, and minutes on two cores.
 const QUICKSTART = { epochs: 3, quantizedEpochs: 1, tokensPerBatch: 512 };
-
-/** Turns a flag's text into a number. */
-export function numberFlag(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || Number.isNaN(value))
-    throw new SdqError('bad-option', `"${text}" is not a number.`);
-  return value;
-}
-
-/** Turns a flag's text into a list. */
-export function listFlag(text: string): string[] {
-  return text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-}

@@ -14,7 +14,7 @@ function sink(): { stream: NodeJS.WriteStream; text: () => string } {
 }
 
 it('writes plain lines, not too often, where there is no terminal', () => {
-  vi.useFakeTimers();
+  vi.useFakeTimers({ now: 0 });
   const { stream, text } = sink();
   const reporter = new TerminalReporter(stream);
   reporter.start('teacher', 1000, 'tokens');
@@ -26,7 +26,7 @@ it('writes plain lines, not too often, where there is no terminal', () => {
   vi.useRealTimers();
   const lines = text().trim().split('\n');
   expect(lines).toHaveLength(2);
-  expect(lines[0]).toBe('teacher: 33 %, 20 s left | loss 0.512 | tokens/s 1235');
+  expect(lines[0]).toBe('teacher: 33 %, 21 s left | loss 0.512 | tokens/s 1235');
 });
 
 it('is silent when quiet', () => {

@@ -118,7 +118,11 @@ describe('a mistake ends with one sentence and exit code 2, and writes nothing',
       { 'NC/xglue.nc.de.dev': 'a\tb\tfarm\na\tb\tmoon\n' },
       /xglue\.nc\.de\.dev:2 .*"moon"/,
     ],
-    ['a malformed line', { 'NC/xglue.nc.en.train': 'a\tb\tfarm\nno tabs\n' }, /xglue\.nc\.en\.train:2/],
+    [
+      'a malformed line',
+      { 'NC/xglue.nc.en.train': 'a\tb\tfarm\na\tb\tsea\na\tb\tsky\nno tabs\n' },
+      /xglue\.nc\.en\.train:4/,
+    ],
     ['an empty split', { 'NC/xglue.nc.de.dev': '' }, /xglue\.nc\.de\.dev/],
   ])('%s', (name, files, message) => {
     const { status, stderr } = run('--out', fresh, '--xglue', wrong(name, files as Record<string, string>));
@@ -179,5 +183,31 @@ describe('sdq doctor and plan', () => {
     expect(sdq(['--help'])).toMatchObject({ status: 0 });
     expect(sdq(['run', '--help']).stdout).toContain('sdq run --task POS');
     expect(sdq(['--version']).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('sdq score and data check', () => {
+  const fixtures = fileURLToPath(new URL('../../xglue/test/fixtures', import.meta.url));
+  const gold = join(fixtures, 'xglue');
+  const files = ['--gold', gold, '--predictions', join(fixtures, 'predictions')];
+
+  it('score prints the official scores, as JSON and as a table', () => {
+    const { status, stdout } = sdq(['score', '--task', 'POS', '--task', 'XNLI', ...files, '--json']);
+    const { scores, average } = JSON.parse(stdout);
+    expect(status).toBe(0);
+    expect(Object.keys(scores)).toEqual(expect.arrayContaining(['POS', 'XNLI']));
+    const values = Object.values(scores.XNLI) as number[];
+    expect(average.XNLI).toBeCloseTo(values.reduce((a, b) => a + b) / values.length, 12);
+    expect(sdq(['score', '--task', 'XNLI', ...files]).stdout).toMatch(/XNLI +average +\d+\.\d\d/);
+  });
+
+  it('data check counts, and fails on lines that do not parse', () => {
+    expect(sdq(['data', 'check', gold]).stdout).toMatch(/POS +train +en +\d+/);
+    const broken = join(root, 'broken');
+    writeTinyData(broken);
+    writeFileSync(join(broken, 'NC/xglue.nc.de.dev'), 'no tabs at all\na\tb\tfarm\n');
+    const { status, stdout } = sdq(['data', 'check', broken]);
+    expect(stdout).toMatch(/xglue\.nc\.de\.dev:1/);
+    expect(status).toBe(2);
   });
 });

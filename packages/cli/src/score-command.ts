@@ -1,0 +1,44 @@
+import { SdqError } from '@sdq/core';
+import { type SplitName, scorePredictions } from '@sdq/xglue';
+import { textTable } from './text-table.ts';
+
+const SPLITS: readonly string[] = ['train', 'dev', 'test'];
+
+/** `sdq score`: the official scores of prediction files. */
+export function scoreCommand(flags: {
+  task?: string[];
+  gold: string;
+  predictions: string;
+  split: string;
+  languages?: string[];
+  json?: boolean;
+}): void {
+  if (!SPLITS.includes(flags.split)) {
+    throw new SdqError(
+      'bad-option',
+      `There is no split "${flags.split}": choose one of ${SPLITS.join(', ')}.`,
+    );
+  }
+  const sheet = scorePredictions({
+    gold: flags.gold,
+    predictions: flags.predictions,
+    split: flags.split as SplitName,
+    ...(flags.task && { tasks: flags.task }),
+    ...(flags.languages && { languages: flags.languages }),
+  });
+  for (const warning of sheet.warnings) process.stderr.write(`${warning}\n`);
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ scores: sheet.scores, average: sheet.average })}\n`);
+    return;
+  }
+  const rows = Object.entries(sheet.scores).flatMap(([task, byLanguage]) => [
+    ...Object.entries(byLanguage).map(([language, score]) => [task, language, points(score)]),
+    [task, 'average', points(sheet.average[task]!)],
+  ]);
+  process.stdout.write(`${textTable([['task', 'language', 'score'], ...rows])}\n`);
+  process.stdout.write(`\nMean of the tasks' averages: ${points(sheet.overall)}\n`);
+}
+
+function points(score: number): string {
+  return (100 * score).toFixed(2);
+}
