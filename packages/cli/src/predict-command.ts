@@ -7,7 +7,7 @@ import { TerminalReporter } from './terminal-reporter.ts';
 const MAX_LENGTH = 512;
 const LINES_AT_ONCE = 256;
 
-/** `sdq predict`: a label for each line, or a tag for each of its words. */
+/** `sdq predict`: a label for each line (a tab divides the two texts of a pair), or a tag for each of its words. */
 export async function predictCommand(folder: string, flags: CommonFlags): Promise<void> {
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
   await selectBackend(flags.backend, reporter);
@@ -17,9 +17,10 @@ export async function predictCommand(folder: string, flags: CommonFlags): Promis
   const label = async (lines: readonly string[]): Promise<void> => {
     const split = lines.map((line) => line.split(/\s+/u).filter((word) => word !== ''));
     const examples = lines.map((line, i) => {
-      if (!labelsWords)
-        return { ...tokenizer.encodeTyped(line, undefined, MAX_LENGTH), labels: new Int32Array(0) };
-      return { ...tokenizer.encodeWords(split[i]!, MAX_LENGTH), labels: new Int32Array(0) };
+      const labels = new Int32Array(0);
+      if (labelsWords) return { ...tokenizer.encodeWords(split[i]!, MAX_LENGTH), labels };
+      const [text, pair] = line.split('\t');
+      return { ...tokenizer.encodeTyped(text!, pair, MAX_LENGTH), labels };
     });
     const classes = await predictClasses(classify, examples);
     lines.forEach((line, i) => {

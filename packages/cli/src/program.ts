@@ -54,6 +54,11 @@ export function program(): Command {
     .option('--quantized-learning-rate <number>', 'the peak learning rate of QAT and SDQ', numberFlag)
     .option('--tokens-per-batch <number>', 'the token budget of a batch (default: 1024)', numberFlag)
     .option('--max-length <number>', 'longer texts are cut to so many tokens (default: 256)', numberFlag)
+    .option(
+      '--calibration-batches <number>',
+      'batches of 1,024 tokens that set activation ranges (default: 24)',
+      numberFlag,
+    )
     .option('--train-limit <number>', 'use only the first so many training examples', numberFlag)
     .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)
     .option('--train-embeddings', 'train the word embeddings too (default: they stay frozen)')
@@ -79,7 +84,7 @@ export function program(): Command {
     .action(async (model, flags) => (await import('./evaluate-command.ts')).evaluateCommand(model, flags));
 
   common(sdq.command('predict'))
-    .description('label each line of standard input with a saved model')
+    .description('label each line of standard input with a saved model; a tab divides the texts of a pair')
     .argument('<model>', "a model folder: a run's teacher or student")
     .addHelpText(
       'after',

@@ -27,6 +27,7 @@ export interface RunFlags extends CommonFlags {
   readonly quantizedLearningRate?: number;
   readonly tokensPerBatch?: number;
   readonly maxLength?: number;
+  readonly calibrationBatches?: number;
   readonly trainLimit?: number;
   readonly devLimit?: number;
   readonly trainEmbeddings?: boolean;
@@ -64,6 +65,7 @@ function runOptions(flags: RunFlags, model: string): RunOptions {
     methods: flags.methods,
     seed: flags.seed,
     maxLength: flags.maxLength,
+    calibrationBatches: flags.calibrationBatches,
     trainLimit: flags.trainLimit,
     devLimit: flags.devLimit,
     trainEmbeddings: flags.trainEmbeddings,
@@ -98,4 +100,4 @@ export async function quickstartCommand(flags: CommonFlags & { model?: string; o
 }
 
 // Few passes in small batches: enough for 600 sentences, and minutes on two cores.
-const QUICKSTART = { epochs: 3, quantizedEpochs: 1, tokensPerBatch: 512 };
+const QUICKSTART = { epochs: 2, quantizedEpochs: 1, tokensPerBatch: 512, calibrationBatches: 8 };
