@@ -1,6 +1,6 @@
 // Fails when the types or entry points of a packed package would not work for its users.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,18 +11,21 @@ let failed = false;
 try {
   for (const name of readdirSync(join(root, 'packages'))) {
     const folder = join(root, 'packages', name);
+    const { version, exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const tarball = join(scratch, `sdq-${name}-${version}.tgz`);
     // pnpm, not npm, applies `publishConfig` when it packs.
-    run('npx', ['--yes', 'pnpm@10.34.9', 'pack', '--pack-destination', scratch], folder);
-  }
-  for (const tarball of readdirSync(scratch)) {
-    const path = join(scratch, tarball);
-    run(join(root, 'node_modules/.bin/publint'), ['--strict', path], root);
-    run(join(root, 'node_modules/.bin/attw'), [path, '--profile', 'esm-only', '--quiet'], root);
+    run(bin('pnpm'), ['pack', '--pack-destination', scratch], folder);
+    run(bin('publint'), ['--strict', tarball], root);
+    if (exports) run(bin('attw'), [tarball, '--profile', 'esm-only', '--quiet'], root);
   }
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 process.exitCode = failed ? 1 : 0;
+
+function bin(name) {
+  return join(root, 'node_modules/.bin', name);
+}
 
 function run(command, args, cwd) {
   const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' });

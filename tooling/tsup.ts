@@ -1,13 +1,14 @@
 import { defineConfig } from 'tsup';
 
 /** The build of one package: ESM with types, source maps, and no bundled dependencies. */
-export function library(entry: string[] = ['src/index.ts']) {
+export function library({ entry = 'src/index.ts', dts = true }: { entry?: string; dts?: boolean } = {}) {
   return defineConfig({
-    entry,
+    entry: [entry],
     format: ['esm'],
     target: 'node20',
     platform: 'node',
-    dts: { compilerOptions: { customConditions: [] } },
+    // The types that a package is built against are those its siblings publish.
+    dts: dts && { compilerOptions: { customConditions: [] } },
     sourcemap: true,
     clean: true,
     treeshake: true,

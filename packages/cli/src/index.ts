@@ -1,1 +1,0 @@
-export { program } from './program.ts';
