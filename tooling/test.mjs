@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -26,7 +26,13 @@ function run(command, args, options = {}) {
   return spawnSync(command, args, {
     cwd: root,
     stdio: 'inherit',
-    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', NO_COLOR: '1' },
+    env: {
+      ...process.env,
+      // turbo looks for the package manager on the path.
+      PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH}`,
+      TURBO_TELEMETRY_DISABLED: '1',
+      NO_COLOR: '1',
+    },
     ...options,
   });
 }
@@ -45,16 +51,7 @@ function runCargo() {
     totals.skipped += 1;
     return;
   }
-  check('Clippy', 'cargo', [
-    'clippy',
-    '--quiet',
-    '--release',
-    '--all-targets',
-    ...manifest,
-    '--',
-    '-D',
-    'warnings',
-  ]);
+  check('Clippy', 'cargo', ['clippy', '--quiet', '--release', ...manifest, '--', '-D', 'warnings']);
   const { stdout, status } = run('cargo', ['test', '--quiet', '--release', ...manifest], {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',

@@ -82,7 +82,7 @@ export function writeTinyData(folder: string): void {
         .join(''),
     );
   };
-  write('en.train', 150);
+  write('en.train', 240);
   write('en.dev', 45);
   write('de.dev', 45);
   writeFileSync(join(folder, 'POS', 'labels'), `${['NOUN', ...new Set(Object.values(TAGS))].join('\n')}\n`);
