@@ -41,6 +41,8 @@ export class Tokenizer {
   private readonly single: Template;
   private readonly pair: Template;
   private readonly words = new Map<string, Int32Array>();
+  /** The piece that is nothing but the space before a word. */
+  private readonly spaceId: number | undefined;
 
   /** @param source - the file's name, for errors */
   constructor(
@@ -48,6 +50,7 @@ export class Tokenizer {
     readonly unknownId: number,
     source: string,
   ) {
+    this.spaceId = tokenizer.token_to_id('▁');
     this.single = readTemplate(tokenizer, false, source);
     this.pair = readTemplate(tokenizer, true, source);
   }
@@ -71,7 +74,12 @@ export class Tokenizer {
     return fill(template, first.slice(0, kept), second.slice(0, keptSecond));
   }
 
-  /** The ids of words, each tokenized on its own, cut to `maxLength`; a word without a piece is the unknown token. */
+  /**
+   * The ids of words, each tokenized on its own, cut to `maxLength`; a word without a piece is the unknown token.
+   *
+   * A word's first piece is the first that holds text: where a vocabulary of the XLM-R kind starts a word with a bare
+   * "▁", as it does nearly every Chinese and Thai word, that piece is passed over.
+   */
   encodeWords(words: readonly string[], maxLength: number): WordEncoding {
     const template = this.single;
     const room = this.room(template, maxLength);
@@ -79,8 +87,10 @@ export class Tokenizer {
     const firstPiece = new Int32Array(words.length).fill(-1);
     const ids: number[] = [];
     for (let i = 0; i < words.length && ids.length < room; i++) {
-      firstPiece[i] = prefix + ids.length;
-      for (const id of this.wordPieces(words[i]!)) if (ids.length < room) ids.push(id);
+      const pieces = this.wordPieces(words[i]!);
+      const first = ids.length + (pieces.length > 1 && pieces[0] === this.spaceId ? 1 : 0);
+      if (first < room) firstPiece[i] = prefix + first;
+      for (const id of pieces) if (ids.length < room) ids.push(id);
     }
     return { ...fill(template, ids, []), firstPiece };
   }
