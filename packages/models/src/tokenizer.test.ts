@@ -51,7 +51,8 @@ describe("a tokenizer of XLM-R's kind", () => {
     const tokenizer = await load(unigramTokenizer());
     const { ids, firstPiece } = tokenizer.encodeWords(['the', 'cats', 'sat', '.'], 16);
     expect([...ids]).toEqual([0, 5, 6, 7, 8, 4, 12, 2]);
-    expect([...firstPiece]).toEqual([1, 2, 4, 5]);
+    // The full stop is "▁" and ".": its label stands on the piece with text.
+    expect([...firstPiece]).toEqual([1, 2, 4, 6]);
   });
 
   it('marks words beyond the cut, and keeps the first pieces of one that the cut splits', async () => {
@@ -59,6 +60,8 @@ describe("a tokenizer of XLM-R's kind", () => {
     const { ids, firstPiece } = tokenizer.encodeWords(['the', 'cats', 'sat'], 4);
     expect([...ids]).toEqual([0, 5, 6, 2]);
     expect([...firstPiece]).toEqual([1, 2, -1]);
+    // Room for the "▁" of the full stop alone is room for nothing of it.
+    expect([...tokenizer.encodeWords(['the', '.'], 4).firstPiece]).toEqual([1, -1]);
   });
 
   it('gives a word without a piece the unknown token', async () => {
