@@ -33,7 +33,8 @@ export class RunFolder {
   }
 
   /**
-   * Opens the folder of a run, which need not be there yet: {@link RunFolder.create} makes it.
+   * Opens the folder of a run, which need not be there yet: {@link RunFolder.create} makes it. A run may be given more
+   * methods than before.
    *
    * @throws SdqError `path-exists` when it holds a run of another configuration
    */
@@ -41,7 +42,7 @@ export class RunFolder {
     const configFile = join(path, CONFIG_FILE);
     const stagesFile = join(path, STAGES_FILE);
     const asked = JSON.parse(JSON.stringify(config)) as unknown;
-    if (existsSync(configFile) && !isDeepStrictEqual(readJson(configFile), asked)) {
+    if (existsSync(configFile) && !isDeepStrictEqual(sameRun(readJson(configFile)), sameRun(asked))) {
       throw new SdqError(
         'path-exists',
         `${path} holds a run of another configuration: choose another folder, or delete that one.`,
@@ -52,7 +53,7 @@ export class RunFolder {
   }
 
   /**
-   * Makes the folder with its config.json, if it is not there.
+   * Makes the folder, if it is not there, and writes its config.json.
    *
    * @throws SdqError `io-failed`
    */
@@ -63,7 +64,6 @@ export class RunFolder {
       const reason = (cause as Error).message;
       throw new SdqError('io-failed', `The run folder ${this.path} cannot be made: ${reason}.`, { cause });
     }
-    if (existsSync(this.file(CONFIG_FILE))) return;
     await writeFileAtomically(this.file(CONFIG_FILE), `${JSON.stringify(this.config, null, 2)}\n`);
   }
 
@@ -104,6 +104,11 @@ export class RunFolder {
       },
     };
   }
+}
+
+/** What must agree for two configurations to be of one run: all but the methods, each of which stands alone. */
+function sameRun(config: unknown): unknown {
+  return { ...(config as object), methods: null };
 }
 
 function readJson(file: string): unknown {

@@ -309,10 +309,11 @@ class Run {
     }
   }
 
-  /** The method whose student is saved: the most elaborate one that was asked for. */
+  /** The method whose student is saved: the most elaborate one that was asked for, now or before. */
   private studentMethod(): Method {
     const order: readonly Method[] = ['sdq', 'sdq-mse', 'qat', 'ptq'];
-    return order.find((method) => this.config.methods.includes(method))!;
+    const chosen = (method: Method) => this.config.methods.includes(method) || this.folder.finished(method);
+    return order.find(chosen)!;
   }
 
   /** The calibration observer that scores better on English dev: no other language may choose. */

@@ -146,6 +146,16 @@ it('gives the same student, bit for bit, from the same seed', async () => {
   }
   expect(weights[0]!.equals(weights[1]!)).toBe(true);
   expect(weights[0]!.equals(weights[2]!)).toBe(false);
+  // A method can be added to a run that is there.
+  const added = await start('NC', 'a', { ...few, methods: ['ptq', 'sdq'] });
+  expect(new Set(added.events.map(({ stage }) => stage))).toEqual(new Set(['ptq min-max', 'ptq percentile']));
+  expect(Object.keys(added.results.scores).sort()).toEqual([
+    'fp32',
+    'ptq',
+    'ptqMinMax',
+    'ptqPercentile',
+    'sdq',
+  ]);
 });
 
 it('tags words, and keeps the count of tensors', async () => {
