@@ -24,7 +24,7 @@ export async function selectBackend(name: string | undefined, reporter: Reporter
     } catch (error) {
       if (name === 'sdq-cpu' || !(error instanceof SdqError && error.code === 'unavailable')) throw error;
       reporter.message(
-        `${error.message} Until then the wasm backend of TensorFlow.js runs instead: one thread, about 10 times slower.`,
+        `${error.message} Until then the wasm backend of TensorFlow.js runs instead: one thread, about 15 times slower.`,
       );
     }
   }

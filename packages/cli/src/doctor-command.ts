@@ -71,7 +71,7 @@ async function cpuKernels(): Promise<Finding> {
       what: 'sdq-cpu backend',
       state: 'limited',
       found: 'not built',
-      advice: `${(error as Error).message} The wasm backend runs instead, about 10 times slower.`,
+      advice: `${(error as Error).message} The wasm backend runs instead, about 15 times slower.`,
     };
   }
 }

@@ -5,7 +5,15 @@ import { program } from './program.ts';
 try {
   await program().parseAsync();
 } catch (error) {
-  if (!(error instanceof SdqError)) throw error;
-  process.stderr.write(`sdq: ${error.message}\n`);
-  process.exitCode = 2;
+  if (error instanceof SdqError) {
+    process.stderr.write(`sdq: ${error.message}\n`);
+    process.exitCode = 2;
+  } else if (error instanceof WebAssembly.RuntimeError) {
+    process.stderr.write(
+      'sdq: The wasm backend broke off, most likely out of memory: lower --tokens-per-batch.\n',
+    );
+    process.exitCode = 1;
+  } else {
+    throw error;
+  }
 }

@@ -1,3 +1,4 @@
+import type { Reporter } from '@sdq/core';
 import { fetchDefaultCheckpoint } from '@sdq/models';
 import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
 import { topicsFolder } from '@sdq/xglue';
@@ -37,7 +38,8 @@ export interface RunFlags extends CommonFlags {
 }
 
 /** `sdq run`: the main job on a task of XGLUE. */
-export async function runCommand(flags: RunFlags): Promise<Results> {
+export async function runCommand(given: RunFlags): Promise<Results> {
+  const flags = { ...given };
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
   // All that can be wrong with the flags is found before the first download.
   const options = (model: string) => resolveRunConfig(runOptions(flags, model));
@@ -45,9 +47,19 @@ export async function runCommand(flags: RunFlags): Promise<Results> {
   const model = flags.model ?? (await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) }));
   const backend = await selectBackend(flags.backend, reporter);
   reporter.message(`Running on ${backend}.`);
+  if (backend.startsWith('wasm')) limitBatches(flags, reporter);
   const results = await run(options(model), reporter, backend);
   process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, flags.out)}\n`);
   return results;
+}
+
+// WebAssembly addresses 4 GiB: a step of e5-small on 1,024 tokens does not fit, one on 512 does.
+const WASM_TOKENS_PER_BATCH = 512;
+
+function limitBatches(flags: { tokensPerBatch?: number }, reporter: Reporter): void {
+  if (flags.tokensPerBatch !== undefined) return;
+  flags.tokensPerBatch = WASM_TOKENS_PER_BATCH;
+  reporter.message(`Batches have ${WASM_TOKENS_PER_BATCH} tokens, since WebAssembly's memory is small.`);
 }
 
 function runOptions(flags: RunFlags, model: string): RunOptions {
