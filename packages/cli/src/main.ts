@@ -8,7 +8,7 @@ try {
   if (error instanceof SdqError) {
     process.stderr.write(`sdq: ${error.message}\n`);
     process.exitCode = 2;
-  } else if (error instanceof WebAssembly.RuntimeError) {
+  } else if (error instanceof Error && error.name === 'RuntimeError') {
     process.stderr.write(
       'sdq: The wasm backend broke off, most likely out of memory: lower --tokens-per-batch.\n',
     );
