@@ -7,6 +7,7 @@ import {
   type ResolvedPlan,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
+import { yieldToEvents } from './yield-to-events.ts';
 
 /** A range of values. */
 export interface Range {
@@ -37,7 +38,7 @@ export async function calibrate<Name extends ObserverName>(
   }
   for (const batch of batches) {
     tf.tidy(() => forward(ops, batch));
-    await new Promise((resolve) => setImmediate(resolve));
+    await yieldToEvents();
   }
   const ranges = layers.map(
     ({ observers }, i) =>

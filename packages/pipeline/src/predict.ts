@@ -2,6 +2,7 @@ import type { EncoderBatch } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
+import { yieldToEvents } from './yield-to-events.ts';
 
 const TOKENS_PER_BATCH = 2048;
 
@@ -38,7 +39,7 @@ export async function predictClasses(
     });
     tokens += batch.ids.length;
     onTokens(tokens);
-    await new Promise((resolve) => setImmediate(resolve));
+    await yieldToEvents();
   }
   return predictions;
 }

@@ -1,7 +1,8 @@
-import { Random, type Reporter, type RunEvent } from '@sdq/core';
+import { Random, type RunEvent } from '@sdq/core';
 import { embedding, linear, softmaxCrossEntropy } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { recorder } from '../test/recorder.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import { type TrainingRecipe, train } from './trainer.ts';
 
@@ -42,18 +43,6 @@ function start(): Map<string, tf.Variable> {
 /** A variable whose first value is no tensor of its own. */
 function tidyVariable(value: () => tf.Tensor): tf.Variable {
   return tf.tidy(() => tf.variable(value()));
-}
-
-function recorder(events: RunEvent[]): Reporter {
-  return {
-    start: () => {},
-    progress: () => {},
-    stop: () => {},
-    message: () => {},
-    event: (event) => {
-      events.push(event);
-    },
-  };
 }
 
 async function descend(options: { sparse?: string; seed?: number; scale?: number } = {}) {

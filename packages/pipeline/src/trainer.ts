@@ -5,6 +5,7 @@ import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import { compactRows } from './row-compaction.ts';
 import { warmupLinear } from './schedule.ts';
+import { yieldToEvents } from './yield-to-events.ts';
 
 /** How one stage of training runs. */
 export interface TrainingRecipe {
@@ -183,9 +184,4 @@ function keptTaps(show: () => Taps): Taps {
 
 function decays(name: string): boolean {
   return name.endsWith('.weight') && !name.includes('LayerNorm');
-}
-
-/** Lets timers, signals and the terminal have their turn between two steps. */
-function yieldToEvents(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Reporter, RunEvent } from '@sdq/core';
+import type { RunEvent } from '@sdq/core';
 import { loadCheckpoint, loadQuantizedModel, loadTokenizer } from '@sdq/models';
 import { readSplit, score } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
@@ -12,6 +12,7 @@ import { predictClasses } from '../src/predict.ts';
 import type { Results } from '../src/results.ts';
 import { run } from '../src/run.ts';
 import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
+import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-run-'));
@@ -24,20 +25,6 @@ beforeAll(async () => {
   await writeTinyModel(model);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-function recorder(): Reporter & { events: RunEvent[] } {
-  const events: RunEvent[] = [];
-  return {
-    events,
-    start: () => {},
-    progress: () => {},
-    stop: () => {},
-    message: () => {},
-    event: (event) => {
-      events.push(event);
-    },
-  };
-}
 
 const options = (task: string, out: string, more: Partial<RunOptions> = {}): RunOptions => ({
   task,
