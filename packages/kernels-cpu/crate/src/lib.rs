@@ -20,6 +20,9 @@ mod elementwise;
 mod embedding;
 mod gelu;
 mod info;
+#[allow(dead_code)] // until a kernel calls it
+mod int8;
+mod int8_dot;
 mod lanes;
 mod layer_norm;
 mod linear;
