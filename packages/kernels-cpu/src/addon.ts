@@ -16,7 +16,7 @@ export interface AddonAdamStep {
 
 /** Which instructions and how many threads the kernels use. */
 export interface SdqCpuInfo {
-  readonly path: 'avx512' | 'avx2' | 'portable';
+  readonly path: 'avx512vnni' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
   readonly threads: number;
   readonly version: string;
 }

@@ -10,7 +10,7 @@ import { registerStockKernels } from './stock-kernels.ts';
  * Registers the tfjs backend `sdq-cpu` and makes it the current one.
  *
  * `SDQ_THREADS` sets the number of threads (one a physical core unless set; results do not depend on it),
- * `SDQ_CPU_PATH` forces `avx512`, `avx2` or `portable`. Both are read once.
+ * `SDQ_CPU_PATH` forces `avx512vnni`, `avx512`, `avxvnni`, `avx2` or `portable`. Both are read once.
  *
  * @throws SdqError `unavailable` when the native code is missing or cannot run, with what to do
  *

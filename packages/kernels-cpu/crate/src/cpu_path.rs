@@ -4,22 +4,35 @@ use std::sync::OnceLock;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CpuPath {
+    Avx512Vnni,
     Avx512,
+    AvxVnni,
     Avx2,
     Portable,
 }
 
 impl CpuPath {
+    /// The best first.
+    const ALL: [CpuPath; 5] = [
+        CpuPath::Avx512Vnni,
+        CpuPath::Avx512,
+        CpuPath::AvxVnni,
+        CpuPath::Avx2,
+        CpuPath::Portable,
+    ];
+
     pub fn name(self) -> &'static str {
         match self {
+            CpuPath::Avx512Vnni => "avx512vnni",
             CpuPath::Avx512 => "avx512",
+            CpuPath::AvxVnni => "avxvnni",
             CpuPath::Avx2 => "avx2",
             CpuPath::Portable => "portable",
         }
     }
 
     /// Whether this CPU has the instructions.
-    fn is_available(self) -> bool {
+    pub fn is_available(self) -> bool {
         match self {
             CpuPath::Portable => true,
             #[cfg(target_arch = "x86_64")]
@@ -32,6 +45,10 @@ impl CpuPath {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
             }
+            #[cfg(target_arch = "x86_64")]
+            CpuPath::AvxVnni => CpuPath::Avx2.is_available() && is_x86_feature_detected!("avxvnni"),
+            #[cfg(target_arch = "x86_64")]
+            CpuPath::Avx512Vnni => CpuPath::Avx512.is_available() && is_x86_feature_detected!("avx512vnni"),
             #[cfg(not(target_arch = "x86_64"))]
             _ => false,
         }
@@ -45,7 +62,7 @@ pub fn cpu_path() -> Result<CpuPath, String> {
 }
 
 fn choose() -> Result<CpuPath, String> {
-    let all = [CpuPath::Avx512, CpuPath::Avx2, CpuPath::Portable];
+    let all = CpuPath::ALL;
     let Ok(forced) = std::env::var("SDQ_CPU_PATH") else {
         return Ok(all
             .into_iter()
@@ -54,7 +71,8 @@ fn choose() -> Result<CpuPath, String> {
     };
     match all.into_iter().find(|path| path.name() == forced) {
         None => Err(format!(
-            "SDQ_CPU_PATH={forced} is no path: choose avx512, avx2 or portable."
+            "SDQ_CPU_PATH={forced} is no path: choose {}.",
+            all.map(CpuPath::name).join(", ")
         )),
         Some(path) if path.is_available() => Ok(path),
         Some(_) => Err(format!(
@@ -82,10 +100,10 @@ macro_rules! per_path {
             match $crate::cpu_path::cpu_path() {
                 // SAFETY: `cpu_path` returns a path only after it has seen that the CPU has its instructions.
                 #[cfg(target_arch = "x86_64")]
-                Ok($crate::cpu_path::CpuPath::Avx512) => unsafe { avx512($($arg),*) },
+                Ok($crate::cpu_path::CpuPath::Avx512Vnni | $crate::cpu_path::CpuPath::Avx512) => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
-                Ok($crate::cpu_path::CpuPath::Avx2) => unsafe { avx2($($arg),*) },
+                Ok($crate::cpu_path::CpuPath::AvxVnni | $crate::cpu_path::CpuPath::Avx2) => unsafe { avx2($($arg),*) },
                 _ => $body::<false>($($arg),*),
             }
         }

@@ -4,7 +4,10 @@
 //! is what the dot-product instructions read. A product is cut into tasks of some rows and columns; a task packs its
 //! rows for the nearest caches, computes strips of columns and hands each finished strip to the caller's epilogue.
 
+use crate::cpu_path::{CpuPath, cpu_path};
 use crate::int8_dot::{Dot, Line, PANEL, Pass, Plain, ROWS};
+#[cfg(target_arch = "x86_64")]
+use crate::int8_x86::{Avx2, Avx512Vnni, AvxVnni};
 use crate::threads::{Shared, block_range, for_each, thread_count};
 use std::cell::Cell;
 use std::ops::Range;
@@ -109,7 +112,28 @@ pub fn multiply(
     weight: &PackedWeight,
     epilogue: impl Fn(Range<usize>, Range<usize>, &[i32]) + Send + Sync,
 ) {
-    multiply_with::<Plain<8>>(x, m, weight, epilogue);
+    let path = cpu_path().unwrap_or(CpuPath::Portable);
+    multiply_on(path, x, m, weight, epilogue);
+}
+
+/// `multiply` with the instructions of one path, which the CPU must have.
+fn multiply_on(
+    path: CpuPath,
+    x: &[u8],
+    m: usize,
+    weight: &PackedWeight,
+    epilogue: impl Fn(Range<usize>, Range<usize>, &[i32]) + Send + Sync,
+) {
+    assert!(path.is_available(), "this CPU lacks the instructions of the path");
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        CpuPath::Avx512Vnni => multiply_with::<Avx512Vnni>(x, m, weight, epilogue),
+        #[cfg(target_arch = "x86_64")]
+        CpuPath::AvxVnni => multiply_with::<AvxVnni>(x, m, weight, epilogue),
+        #[cfg(target_arch = "x86_64")]
+        CpuPath::Avx512 | CpuPath::Avx2 => multiply_with::<Avx2>(x, m, weight, epilogue),
+        _ => multiply_with::<Plain<8>>(x, m, weight, epilogue),
+    }
 }
 
 fn multiply_with<D: Dot>(
@@ -301,11 +325,14 @@ mod tests {
             .collect()
     }
 
-    fn product<D: Dot>(x: &[u8], weight: &PackedWeight, m: usize) -> Vec<i32> {
+    type Multiply =
+        fn(&[u8], usize, &PackedWeight, &(dyn Fn(Range<usize>, Range<usize>, &[i32]) + Send + Sync));
+
+    fn product(multiply: Multiply, x: &[u8], weight: &PackedWeight, m: usize) -> Vec<i32> {
         let n = weight.n();
         // Each place is written once: it starts out as a value that no sum has.
         let out = Mutex::new(vec![i32::MIN; m * n]);
-        multiply_with::<D>(x, m, weight, |rows, columns, sums| {
+        multiply(x, m, weight, &|rows, columns, sums| {
             assert_eq!(sums.len(), rows.len() * columns.len());
             let mut out = out.lock().unwrap();
             for (row, sums) in rows.zip(sums.chunks_exact(columns.len())) {
@@ -317,26 +344,22 @@ mod tests {
         out.into_inner().unwrap()
     }
 
-    fn check_shapes<D: Dot>(shapes: impl Iterator<Item = (usize, usize, usize)>) {
-        let mut random = Random(1);
-        for (m, n, k) in shapes {
-            let x: Vec<u8> = (0..m * k).map(|_| random.next() as u8).collect();
-            let w: Vec<i8> = (0..n * k).map(|_| random.next() as i8).collect();
-            let weight = PackedWeight::new(&w, n, k);
-            let row_sums: Vec<i32> = (0..n)
-                .map(|j| w[j * k..(j + 1) * k].iter().map(|&w| i32::from(w)).sum())
-                .collect();
-            assert_eq!(weight.row_sums(), row_sums);
-            assert!(
-                product::<D>(&x, &weight, m) == naive(&x, &w, m, n, k),
-                "{m} x {n} x {k}"
-            );
-        }
+    fn check_shape(multiply: Multiply, random: &mut Random, (m, n, k): (usize, usize, usize)) {
+        let x: Vec<u8> = (0..m * k).map(|_| random.next() as u8).collect();
+        let w: Vec<i8> = (0..n * k).map(|_| random.next() as i8).collect();
+        let weight = PackedWeight::new(&w, n, k);
+        let row_sums: Vec<i32> = (0..n)
+            .map(|j| w[j * k..(j + 1) * k].iter().map(|&w| i32::from(w)).sum())
+            .collect();
+        assert_eq!(weight.row_sums(), row_sums);
+        let exact = naive(&x, &w, m, n, k);
+        assert!(product(multiply, &x, &weight, m) == exact, "{m} x {n} x {k}");
     }
 
-    /// Shapes around the sizes of blocks, and random ones.
-    fn check<D: Dot>() {
-        let edges = [
+    /// Shapes around the sizes of blocks, random ones, and the largest sum.
+    fn check(multiply: Multiply) {
+        let mut random = Random(1);
+        for shape in [
             (0, 5, 7),
             (5, 0, 7),
             (5, 7, 0),
@@ -349,31 +372,166 @@ mod tests {
             (193, 65, 1027),
             (1, 500, 1500),
             (300, 33, 9),
-        ];
-        check_shapes::<D>(edges.into_iter());
-        let mut random = Random(2);
-        let random = (0..200).map(|_| (random.below(40), random.below(150), random.below(1200)));
-        check_shapes::<D>(random.collect::<Vec<_>>().into_iter());
-        let extremes = PackedWeight::new(&vec![-128; 2 * MAX_DEPTH], 2, MAX_DEPTH);
-        assert_eq!(
-            product::<D>(&vec![255; MAX_DEPTH], &extremes, 1),
-            [-255 * 128 * 32_768; 2]
-        );
+        ] {
+            check_shape(multiply, &mut random, shape);
+        }
+        for _ in 0..200 {
+            let shape = (random.below(40), random.below(150), random.below(1200));
+            check_shape(multiply, &mut random, shape);
+        }
+        let lowest = PackedWeight::new(&vec![-128; 2 * MAX_DEPTH], 2, MAX_DEPTH);
+        let x = vec![255; MAX_DEPTH];
+        assert_eq!(product(multiply, &x, &lowest, 1), [-255 * 128 * 32_768; 2]);
+    }
+
+    fn check_path(path: CpuPath, multiply: Multiply) {
+        if path.is_available() {
+            check(multiply);
+        } else {
+            eprintln!("SKIPPED: this CPU has no {}", path.name());
+        }
     }
 
     #[test]
-    fn plain_code_is_exact() {
-        check::<Plain<8>>();
+    fn avx512vnni_is_exact() {
+        check_path(CpuPath::Avx512Vnni, |x, m, w, e| {
+            multiply_on(CpuPath::Avx512Vnni, x, m, w, e)
+        });
     }
 
     #[test]
-    fn the_layout_of_16_lanes_is_exact_in_plain_code() {
-        check::<Plain<16>>();
+    fn avx512_is_exact() {
+        check_path(CpuPath::Avx512, |x, m, w, e| {
+            multiply_on(CpuPath::Avx512, x, m, w, e)
+        });
+    }
+
+    #[test]
+    fn avxvnni_is_exact() {
+        check_path(CpuPath::AvxVnni, |x, m, w, e| {
+            multiply_on(CpuPath::AvxVnni, x, m, w, e)
+        });
+    }
+
+    #[test]
+    fn avx2_is_exact() {
+        check_path(CpuPath::Avx2, |x, m, w, e| multiply_on(CpuPath::Avx2, x, m, w, e));
+    }
+
+    #[test]
+    fn portable_is_exact() {
+        check_path(CpuPath::Portable, |x, m, w, e| {
+            multiply_on(CpuPath::Portable, x, m, w, e)
+        });
+    }
+
+    /// What AVX-512 VNNI computes, on any CPU: all but its instructions.
+    #[test]
+    fn plain_code_in_the_layout_of_avx512vnni_is_exact() {
+        check(|x, m, w, e| multiply_with::<Plain<16>>(x, m, w, e));
     }
 
     #[test]
     #[should_panic(expected = "may overflow")]
     fn a_depth_that_may_overflow_is_refused() {
         PackedWeight::new(&vec![0; MAX_DEPTH + 1], 1, MAX_DEPTH + 1);
+    }
+
+    /// The least seconds that `job` took.
+    fn best(mut job: impl FnMut()) -> f64 {
+        (0..15)
+            .map(|_| {
+                let start = std::time::Instant::now();
+                job();
+                start.elapsed().as_secs_f64()
+            })
+            .fold(f64::INFINITY, f64::min)
+    }
+
+    /// Operations a second of the innermost loop on operands in the nearest cache, all threads together.
+    fn bare_speed<D: Dot>() -> f64 {
+        let steps = DEPTH_BLOCK / 4 * D::WORDS;
+        let left = vec![1i32; steps * ROWS];
+        let right = vec![Line([1; 64]); D::GROUP * steps];
+        let passes = 5_000;
+        let seconds = best(|| {
+            for_each(thread_count(), |_| {
+                let mut sums = vec![0i32; ROWS * D::GROUP * PANEL];
+                for _ in 0..passes {
+                    let pass = Pass {
+                        left: std::hint::black_box(left.as_ptr()),
+                        right: right.as_ptr(),
+                        panel_step: steps,
+                        steps,
+                        sums: sums.as_mut_ptr(),
+                        row_step: D::GROUP * PANEL,
+                    };
+                    // SAFETY: the buffers are as long as the pass says.
+                    unsafe { D::run(&pass, ROWS, D::GROUP) };
+                }
+            });
+        });
+        let products = ROWS * D::GROUP * PANEL * DEPTH_BLOCK * passes * thread_count();
+        2.0 * products as f64 / seconds
+    }
+
+    /// Prints the speed of the path in use beside those of the float product and of the bare innermost loop:
+    /// `cargo test --release -- --ignored --nocapture speed`.
+    #[test]
+    #[ignore = "a measurement"]
+    fn speed() {
+        use crate::matmul::View;
+        let mut random = Random(3);
+        let path = cpu_path().unwrap();
+        let bare = match path {
+            #[cfg(target_arch = "x86_64")]
+            CpuPath::Avx512Vnni => bare_speed::<Avx512Vnni>(),
+            #[cfg(target_arch = "x86_64")]
+            CpuPath::AvxVnni => bare_speed::<AvxVnni>(),
+            #[cfg(target_arch = "x86_64")]
+            CpuPath::Avx2 | CpuPath::Avx512 => bare_speed::<Avx2>(),
+            _ => bare_speed::<Plain<8>>(),
+        };
+        println!(
+            "{}, {} threads: bare loop {:.0} GOP/s",
+            path.name(),
+            thread_count(),
+            bare / 1e9
+        );
+        for (m, n, k) in [
+            (2048, 384, 384),
+            (2048, 1536, 384),
+            (2048, 384, 1536),
+            (2048, 768, 768),
+            (2048, 3072, 768),
+            (2048, 768, 3072),
+            (32, 1536, 384),
+            (32, 384, 384),
+            (1, 1536, 384),
+        ] {
+            let x: Vec<u8> = (0..m * k).map(|_| random.next() as u8).collect();
+            let w: Vec<i8> = (0..n * k).map(|_| random.next() as i8).collect();
+            let weight = PackedWeight::new(&w, n, k);
+            let int8 = best(|| {
+                multiply(&x, m, &weight, |_, _, sums| {
+                    std::hint::black_box(sums);
+                });
+            });
+            let floats: Vec<f32> = x.iter().map(|&x| f32::from(x)).collect();
+            let float_weight: Vec<f32> = w.iter().map(|&w| f32::from(w)).collect();
+            let mut out = vec![0f32; m * n];
+            let f32 = best(|| {
+                let b = View::rows(&float_weight, k).transposed();
+                crate::matmul::multiply(m, n, k, View::rows(&floats, k), b, None, &mut out);
+            });
+            let operations = 2.0 * (m * n * k) as f64;
+            println!(
+                "{m} x {n} x {k}: {:.0} GOP/s, {:.0} % of the bare loop; {:.2} times f32's {:.0} GFLOP/s",
+                operations / int8 / 1e9,
+                100.0 * operations / int8 / bare,
+                f32 / int8,
+                operations / f32 / 1e9
+            );
+        }
     }
 }

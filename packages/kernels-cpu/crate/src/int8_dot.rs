@@ -59,7 +59,7 @@ pub trait Dot {
 /// # Safety
 /// The addresses in `pass` are valid for the sizes there, and the CPU has the instructions of `D`.
 #[inline(always)]
-unsafe fn run_pass<D: Dot>(pass: &Pass, rows: usize, panels: usize) {
+pub unsafe fn run_pass<D: Dot>(pass: &Pass, rows: usize, panels: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         match rows {

@@ -23,6 +23,8 @@ mod info;
 #[allow(dead_code)] // until a kernel calls it
 mod int8;
 mod int8_dot;
+#[cfg(target_arch = "x86_64")]
+mod int8_x86;
 mod lanes;
 mod layer_norm;
 mod linear;
