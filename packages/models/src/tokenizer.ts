@@ -20,6 +20,8 @@ export interface Encoding {
   readonly ids: Int32Array;
   /** [tokens], 0 or, for the second sequence of a model that tells them apart, 1. */
   readonly tokenTypes: Int32Array;
+  /** Set where the text did not fit and its end was left out. */
+  readonly cut?: true;
 }
 
 /** Words as token ids, with each word's place. */
@@ -71,7 +73,9 @@ export class Tokenizer {
     const first = this.pieces(text);
     const second = pair === undefined ? [] : this.pieces(pair);
     const [kept, keptSecond] = longestFirst(first.length, second.length, room);
-    return fill(template, first.slice(0, kept), second.slice(0, keptSecond));
+    const whole =
+      kept === first.length && keptSecond === second.length && isWhole(text) && isWhole(pair ?? '');
+    return { ...fill(template, first.slice(0, kept), second.slice(0, keptSecond)), ...cutUnless(whole) };
   }
 
   /**
@@ -86,13 +90,16 @@ export class Tokenizer {
     const prefix = template.ids[0].length;
     const firstPiece = new Int32Array(words.length).fill(-1);
     const ids: number[] = [];
-    for (let i = 0; i < words.length && ids.length < room; i++) {
+    let pieceCount = 0;
+    let i = 0;
+    for (; i < words.length && ids.length < room; i++) {
       const pieces = this.wordPieces(words[i]!);
       const first = ids.length + (pieces.length > 1 && pieces[0] === this.spaceId ? 1 : 0);
       if (first < room) firstPiece[i] = prefix + first;
       for (const id of pieces) if (ids.length < room) ids.push(id);
+      pieceCount += pieces.length;
     }
-    return { ...fill(template, ids, []), firstPiece };
+    return { ...fill(template, ids, []), firstPiece, ...cutUnless(i === words.length && pieceCount <= room) };
   }
 
   private room(template: Template, maxLength: number): number {
@@ -196,6 +203,10 @@ function fill(template: Template, first: readonly number[], second: readonly num
   };
 }
 
+const isWhole = (text: string): boolean => text.length <= MAX_TEXT_LENGTH;
+
+const cutUnless = (whole: boolean): { cut?: true } => (whole ? {} : { cut: true });
+
 function cut(text: string): string {
-  return text.length <= MAX_TEXT_LENGTH ? text : text.slice(0, MAX_TEXT_LENGTH);
+  return isWhole(text) ? text : text.slice(0, MAX_TEXT_LENGTH);
 }

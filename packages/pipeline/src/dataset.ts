@@ -1,24 +1,35 @@
 import { SdqError } from '@sdq/core';
 import { IGNORED_LABEL } from '@sdq/kernels';
 import type { Tokenizer } from '@sdq/models';
-import {
-  type Example,
-  listLanguages,
-  type Predictions,
-  readSplit,
-  score,
-  type Task,
-  task,
-  taskLabels,
-} from '@sdq/xglue';
+import { type Example, listLanguages, readSplit, streamSplit, type Task, task, taskLabels } from '@sdq/xglue';
 import type { EncodedExample } from './encoded-example.ts';
-import { type Classifier, predictClasses } from './predict.ts';
 import type { RunConfig } from './run-config.ts';
 
-/** The dev set of one language: as read, and as token ids. */
-export interface DevSet {
+/** Some examples of a dev set: as read, and as token ids. */
+export interface DevChunk {
   readonly gold: readonly Example[];
   readonly encoded: readonly EncodedExample[];
+}
+
+/** The dev set of one language. */
+export interface DevSet {
+  /** Whether the official benchmark has the task in this language. */
+  readonly official: boolean;
+  /** All examples, some at a time; reads the file anew at each call, unless the set is held in memory. */
+  chunks(): Iterable<DevChunk>;
+}
+
+/** Which dev sets to read, and how. */
+export interface DevRequest {
+  /** The folder that holds NC/, POS/, .... */
+  readonly data: string;
+  readonly task: Task;
+  readonly labels: readonly string[];
+  /** All languages that the folder has, if absent. */
+  readonly languages?: readonly string[] | undefined;
+  /** The first so many examples of each language. */
+  readonly devLimit?: number | undefined;
+  readonly encode: (example: Example) => EncodedExample;
 }
 
 /** A task's data, ready for training and scoring. */
@@ -27,12 +38,36 @@ export interface Dataset {
   readonly labels: readonly string[];
   /** The English training set. */
   readonly train: readonly EncodedExample[];
-  /** By language. */
+  /** By language; held in memory. */
   readonly dev: ReadonlyMap<string, DevSet>;
   readonly unofficialLanguages: readonly string[];
 }
 
-const TASK_KINDS = ['sequence', 'pair', 'token'];
+const TASK_KINDS = ['sequence', 'pair', 'token', 'ranking'];
+/** Examples in memory at a time, where a dev set is read as it is scored. */
+const CHUNK_EXAMPLES = 2048;
+
+/**
+ * Checks that an encoder can be trained for a task.
+ *
+ * @throws SdqError `unknown-name`; `bad-option` for a task of text generation
+ */
+export function trainableTask(name: string): Task {
+  const info = task(name);
+  if (info.kind === 'generation') {
+    throw new SdqError(
+      'bad-option',
+      `The answers of ${info.name} are texts to write, and an encoder has no generation head: "sdq score" scores predictions of another model.`,
+    );
+  }
+  if (!TASK_KINDS.includes(info.kind)) {
+    throw new SdqError(
+      'bad-option',
+      `The task ${info.name} is no classification task: a run cannot train it yet.`,
+    );
+  }
+  return info;
+}
 
 /**
  * Reads and tokenises the English training set and the dev sets of a task.
@@ -40,34 +75,65 @@ const TASK_KINDS = ['sequence', 'pair', 'token'];
  * @throws SdqError as the readers of `@sdq/xglue`; `bad-option` for a task that has no classes
  */
 export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
-  const info = task(config.task);
-  if (!TASK_KINDS.includes(info.kind)) {
-    throw new SdqError(
-      'bad-option',
-      `The task ${info.name} is no classification task: a run cannot train it yet.`,
-    );
-  }
+  const info = trainableTask(config.task);
   const labels = taskLabels(config.data, info.name);
   const encode = exampleEncoder(tokenizer, labels, config.maxLength);
-  const read = (language: string, split: 'train' | 'dev', limit: number | undefined) =>
-    readSplit({ folder: config.data, task: info.name, language, split, labels }).slice(0, limit);
-  const found = listLanguages(config.data, info.name, 'dev');
-  const languages = config.languages ?? found.map(({ language }) => language);
-  const dev = new Map(
-    languages.map((language) => {
-      const gold = read(language, 'dev', config.devLimit);
-      return [language, { gold, encoded: gold.map(encode) }];
-    }),
-  );
+  const { data, languages, devLimit } = config;
+  const sets = devSets({ data, task: info, labels, languages, devLimit, encode });
+  const dev = new Map([...sets].map(([language, set]) => [language, held(set)]));
   return {
     task: info,
     labels,
-    train: read('en', 'train', config.trainLimit).map(encode),
+    train: readSplit({ folder: data, task: info.name, language: 'en', split: 'train', labels })
+      .slice(0, config.trainLimit)
+      .map(encode),
     dev,
-    unofficialLanguages: found
-      .filter(({ language, official }) => !official && dev.has(language))
-      .map(({ language }) => language),
+    unofficialLanguages: [...dev].filter(([, { official }]) => !official).map(([language]) => language),
   };
+}
+
+/**
+ * The dev sets of a task, by language, each read and tokenised in one pass whenever its chunks are asked for: memory
+ * does not grow with the files. (Ranking alone comes in one chunk, since a query's pages are scored together.)
+ *
+ * @throws SdqError `path-not-found`; `unknown-name` for a language that the folder lacks; `empty-data`
+ */
+export function devSets(request: DevRequest): ReadonlyMap<string, DevSet> {
+  const { data, task: info, labels, encode } = request;
+  const found = listLanguages(data, info.name, 'dev');
+  const languages = request.languages ?? found.map(({ language }) => language);
+  if (languages.length === 0) throw new SdqError('empty-data', `${data} has no dev set of ${info.name}.`);
+  const size = info.kind === 'ranking' ? Number.POSITIVE_INFINITY : CHUNK_EXAMPLES;
+  return new Map(
+    languages.map((language) => {
+      const read = () => streamSplit({ folder: data, task: info.name, language, split: 'dev', labels });
+      const official = found.some((one) => one.language === language && one.official);
+      const chunks = function* (): Generator<DevChunk> {
+        for (const gold of groups(read(), size, request.devLimit)) yield { gold, encoded: gold.map(encode) };
+      };
+      return [language, { official, chunks }];
+    }),
+  );
+}
+
+function held(set: DevSet): DevSet {
+  const chunks = [...set.chunks()];
+  return { ...set, chunks: () => chunks };
+}
+
+function* groups<T>(items: Iterable<T>, size: number, limit = Number.POSITIVE_INFINITY): Generator<T[]> {
+  let group: T[] = [];
+  let taken = 0;
+  for (const item of items) {
+    group.push(item);
+    taken += 1;
+    if (group.length >= size || taken >= limit) {
+      yield group;
+      group = [];
+    }
+    if (taken >= limit) return;
+  }
+  if (group.length > 0) yield group;
 }
 
 /** Turns examples into token ids and class indices. */
@@ -79,17 +145,18 @@ export function exampleEncoder(
   const classOf = new Map(labels.map((label, i) => [label, i]));
   return (example) => {
     if (example.kind === 'words') {
-      const { ids, tokenTypes, firstPiece } = tokenizer.encodeWords(example.words, maxLength);
+      const { ids, tokenTypes, firstPiece, cut } = tokenizer.encodeWords(example.words, maxLength);
       const rows = new Int32Array(ids.length).fill(IGNORED_LABEL);
       firstPiece.forEach((row, word) => {
         if (row >= 0) rows[row] = classOf.get(example.labels[word]!)!;
       });
-      return { ids, tokenTypes, labels: rows, firstPiece };
+      return { ids, tokenTypes, labels: rows, firstPiece, ...(cut && { cut }) };
     }
     if (example.kind === 'text') {
-      const [first, second] = example.texts;
+      // Two segments are all that an encoder knows: an ad's or page's title and text are one of them.
+      const [first, ...rest] = example.texts;
       return {
-        ...tokenizer.encodeTyped(first!, second, maxLength),
+        ...tokenizer.encodeTyped(first!, rest.length > 0 ? rest.join(' ') : undefined, maxLength),
         labels: Int32Array.of(classOf.get(example.label)!),
       };
     }
@@ -97,22 +164,25 @@ export function exampleEncoder(
   };
 }
 
-/** The official score of a classifier in each of some languages. */
-export async function scoreLanguages(
-  classify: Classifier,
-  dataset: Pick<Dataset, 'task' | 'labels' | 'dev'>,
-  languages: Iterable<string>,
-  onTokens: (tokens: number) => void = () => {},
-): Promise<Record<string, number>> {
-  const scores: Record<string, number> = {};
-  let before = 0;
-  for (const language of languages) {
-    const { gold, encoded } = dataset.dev.get(language)!;
-    const classes = await predictClasses(classify, encoded, (tokens) => onTokens(before + tokens));
-    before += tokenCount(encoded);
-    scores[language] = score(dataset.task.name, gold, toPredictions(dataset, classes));
-  }
-  return scores;
+/** The examples of a dev set. */
+export function goldOf(set: DevSet): Example[] {
+  return [...set.chunks()].flatMap(({ gold }) => gold);
+}
+
+/** The tokens of a dev set. */
+export function tokensOf(set: DevSet): number {
+  return sumOver(set, ({ encoded }) => tokenCount(encoded));
+}
+
+/** The examples of a dev set that were longer than the model takes and were cut. */
+export function cutExamples(set: DevSet): number {
+  return sumOver(set, ({ encoded }) => encoded.filter(({ cut }) => cut).length);
+}
+
+function sumOver(set: DevSet, count: (chunk: DevChunk) => number): number {
+  let sum = 0;
+  for (const chunk of set.chunks()) sum += count(chunk);
+  return sum;
 }
 
 /** The tokens of some examples. */
@@ -121,7 +191,7 @@ export function tokenCount(examples: readonly EncodedExample[]): number {
 }
 
 /** The share of the most frequent label or tag of a dev set. */
-export function majorityShare({ gold }: DevSet): number {
+export function majorityShare(gold: readonly Example[]): number {
   const counts = new Map<string, number>();
   let total = 0;
   for (const example of gold) {
@@ -135,14 +205,4 @@ export function majorityShare({ gold }: DevSet): number {
     }
   }
   return Math.max(...counts.values()) / total;
-}
-
-function toPredictions(
-  dataset: Pick<Dataset, 'task' | 'labels'>,
-  classes: readonly Int32Array[],
-): Predictions {
-  const { labels, task } = dataset;
-  if (task.kind !== 'token') return classes.map(([label]) => labels[label!]!);
-  // The official scorer counts a word without a prediction as "O".
-  return classes.map((words) => [...words].map((label) => (label < 0 ? 'O' : labels[label]!)));
 }

@@ -8,4 +8,6 @@ export interface EncodedExample {
   readonly labels: Int32Array;
   /** For a task that labels words: the row of each word's first piece, -1 where it was cut off. */
   readonly firstPiece?: Int32Array;
+  /** Set where the text was longer than the model takes, and its end was left out. */
+  readonly cut?: true;
 }

@@ -1,16 +1,28 @@
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
 export { calibrate, gridsForRanges, type Range } from './calibrate.ts';
 export {
+  compareLanguages,
+  type Fairness,
+  fairness,
+  type LanguageChange,
+  type LanguageTallies,
+  languageIntervals,
+  type Range95,
+} from './comparison.ts';
+export {
   type Dataset,
+  type DevChunk,
+  type DevRequest,
   type DevSet,
+  devSets,
   exampleEncoder,
   loadDataset,
   majorityShare,
-  scoreLanguages,
-  tokenCount,
+  trainableTask,
 } from './dataset.ts';
 export type { EncodedExample } from './encoded-example.ts';
 export { disposeModel, type EncoderModel, logitsOf, sitesOf, tensorsFrom } from './encoder-model.ts';
+export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 export { type Classifier, predictClasses } from './predict.ts';
 export { reportPage } from './report.ts';

@@ -1,3 +1,5 @@
+import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
+
 /** A score per language, each in [0, 1]. */
 export type LanguageScores = Readonly<Record<string, number>>;
 
@@ -24,10 +26,18 @@ export interface Results {
   readonly average: Readonly<Record<string, number>>;
   /** The mean over the languages that were never trained on, by version. */
   readonly averageZeroShot: Readonly<Record<string, number>>;
+  /** The 95 % bootstrap interval of each score, by version and language. */
+  readonly intervals: Readonly<Record<string, Readonly<Record<string, Range95>>>>;
+  /** How each quantized version differs from fp32 in each language, and whether that is significant. */
+  readonly changes: Readonly<Record<string, Readonly<Record<string, LanguageChange>>>>;
+  /** The best and the worst language of each version. */
+  readonly fairness: Readonly<Record<string, Fairness>>;
   /** The share of the most frequent label, or tag, in each language: what a constant guess scores. */
   readonly majority: LanguageScores;
   /** Examples scored, by language. */
   readonly examples: Readonly<Record<string, number>>;
+  /** Examples that were longer than the model takes and were cut, by language. */
+  readonly cut: Readonly<Record<string, number>>;
   /** Languages that the official benchmark does not have for this task. */
   readonly unofficialLanguages: readonly string[];
   /** Bytes of the weights file on disk. */

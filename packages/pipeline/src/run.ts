@@ -26,7 +26,15 @@ import {
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import { calibrate, gridsForRanges, type Range } from './calibrate.ts';
-import { type Dataset, loadDataset, majorityShare, scoreLanguages, tokenCount } from './dataset.ts';
+import {
+  cutExamples,
+  type Dataset,
+  type DevSet,
+  goldOf,
+  loadDataset,
+  majorityShare,
+  tokensOf,
+} from './dataset.ts';
 import {
   disposeModel,
   type EncoderModel,
@@ -37,11 +45,13 @@ import {
   trainableCopies,
   WORD_EMBEDDINGS,
 } from './encoder-model.ts';
+import { evaluateLanguage, scoreLanguages } from './evaluate-language.ts';
 import type { Classifier } from './predict.ts';
 import { reportPage } from './report.ts';
 import { type LanguageScores, meanScore, type Results, VERSION_LABELS } from './results.ts';
 import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
+import { keepPredictions, significanceOf } from './run-predictions.ts';
 import { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { TapCollector, teacherSignal, type WeightedLoss } from './teacher-signal.ts';
 import { type StepLoss, type TrainingRecipe, type TrainingSummary, train } from './trainer.ts';
@@ -136,7 +146,7 @@ class Run {
     });
     await this.finish(
       'teacher',
-      { fp32: await this.score('fp32', floatClassifier(model)) },
+      { fp32: await this.score('fp32', 'fp32', floatClassifier(model)) },
       started,
       training,
     );
@@ -166,8 +176,12 @@ class Run {
     const quantized = quantizeModel(teacher, plan, minMax);
     const model = dequantizeModel(quantized);
     const scores = {
-      ptqMinMax: await this.score('ptq min-max', quantizedClassifier(model, minMax)),
-      ptqPercentile: await this.score('ptq percentile', quantizedClassifier(model, percentile)),
+      ptqMinMax: await this.score('ptq min-max', 'ptqMinMax', quantizedClassifier(model, minMax)),
+      ptqPercentile: await this.score(
+        'ptq percentile',
+        'ptqPercentile',
+        quantizedClassifier(model, percentile),
+      ),
     };
     disposeModel(model);
     if (this.studentMethod() === 'ptq') {
@@ -219,7 +233,11 @@ class Run {
       quantized = await loadQuantizedModel(this.folder.file('student'));
     }
     const student = dequantizeModel(quantized);
-    const scores = await this.score(method, quantizedClassifier(student, quantized.grids));
+    const scores = await this.score(
+      method,
+      METHOD_VERSIONS[method],
+      quantizedClassifier(student, quantized.grids),
+    );
     disposeModel(student);
     await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, training);
   }
@@ -272,17 +290,24 @@ class Run {
     return { model, training };
   }
 
-  /** The score in every language. */
-  private async score(stage: string, classify: Classifier): Promise<LanguageScores> {
-    const { dev } = this.dataset;
-    const total = [...dev.values()].reduce((sum, { encoded }) => sum + tokenCount(encoded), 0);
+  /** The score in every language; the predictions are kept in the run folder. */
+  private async score(stage: string, version: string, classify: Classifier): Promise<LanguageScores> {
+    const { dev, task } = this.dataset;
+    const total = [...dev.values()].reduce((sum, set) => sum + tokensOf(set), 0);
     const started = performance.now();
     this.reporter.start(`scoring ${stage}`, total, 'tokens');
     try {
-      const scores = await scoreLanguages(classify, this.dataset, dev.keys(), (tokens) => {
-        const seconds = (performance.now() - started) / 1000;
-        this.reporter.progress(tokens, { 'tokens/s': tokens / seconds });
-      });
+      const scores: Record<string, number> = {};
+      let before = 0;
+      for (const [language, set] of dev) {
+        const evaluation = await evaluateLanguage(classify, this.dataset, language, set, (done) => {
+          const tokens = before + done;
+          this.reporter.progress(tokens, { 'tokens/s': (1000 * tokens) / (performance.now() - started) });
+        });
+        before += evaluation.tokens;
+        scores[language] = evaluation.score;
+        keepPredictions(this.folder.path, version, task.name, language, evaluation);
+      }
       this.reporter.event({ event: 'scores', stage, scores });
       return scores;
     } finally {
@@ -334,6 +359,8 @@ class Run {
     const perVersion = (pick: (scores: LanguageScores) => number) =>
       Object.fromEntries(Object.entries(scores).map(([version, byLanguage]) => [version, pick(byLanguage)]));
     const { dev, task, unofficialLanguages } = this.dataset;
+    const perLanguage = (pick: (set: DevSet) => number) =>
+      Object.fromEntries([...dev].map(([language, set]) => [language, pick(set)]));
     const zeroShot = [...dev.keys()].filter((language) => language !== 'en');
     const trainings = Object.values(records).flatMap(({ training }) => (training ? [training] : []));
     const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -343,8 +370,10 @@ class Run {
       scores,
       average: perVersion((byLanguage) => meanScore(byLanguage)),
       averageZeroShot: zeroShot.length > 0 ? perVersion((byLanguage) => meanScore(byLanguage, zeroShot)) : {},
-      majority: Object.fromEntries([...dev].map(([language, set]) => [language, majorityShare(set)])),
-      examples: Object.fromEntries([...dev].map(([language, { gold }]) => [language, gold.length])),
+      ...significanceOf(this.folder.path, this.dataset, scores),
+      majority: perLanguage((set) => majorityShare(goldOf(set))),
+      examples: perLanguage((set) => goldOf(set).length),
+      cut: perLanguage((set) => cutExamples(set)),
       unofficialLanguages,
       bytes: {
         fp32: this.weightBytes('teacher'),

@@ -16,19 +16,25 @@ export { corpusBleu } from './metrics/bleu.ts';
 export { ndcg } from './metrics/ndcg.ts';
 export { nerF1 } from './metrics/ner-f1.ts';
 export { posPrecision } from './metrics/pos-precision.ts';
-export { type PredictionFile, readPredictions, writePredictions } from './prediction-files.ts';
+export {
+  type PredictionFile,
+  predictionPath,
+  readPredictions,
+  writePredictions,
+} from './prediction-files.ts';
 export type { Predictions } from './predictions.ts';
 export { type ReadOptions, readSplit, streamSplit } from './read-split.ts';
 export { average, score } from './score.ts';
 export { type ScoreOptions, type ScoreSheet, scorePredictions } from './score-predictions.ts';
 export {
   confidenceInterval,
+  holm,
   type Interval,
   type PairedTest,
   pairedTest,
   type ResampleOptions,
 } from './significance.ts';
-export { type Tally, tally } from './tally.ts';
+export { joinTallies, scoreOf, type Tally, tally } from './tally.ts';
 export {
   type MetricName,
   type SplitName,

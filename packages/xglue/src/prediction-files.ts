@@ -67,7 +67,16 @@ export function writePredictions(options: PredictionFile & { readonly prediction
   return file;
 }
 
-/** Where a language's predictions lie. */
+/**
+ * Where a language's predictions lie.
+ *
+ * @example
+ * ```ts
+ * import { predictionPath } from '@sdq/xglue';
+ *
+ * predictionPath({ folder: 'predictions', task: 'XNLI', language: 'sw' }); // 'predictions/XNLI/sw.prediction'
+ * ```
+ */
 export const predictionPath = ({ folder, task: name, language }: PredictionFile): string =>
   join(folder, name, `${language}.prediction`);
 

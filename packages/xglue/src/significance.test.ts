@@ -1,8 +1,8 @@
 import { Random } from '@sdq/core';
 import { describe, expect, it } from 'vitest';
 import type { Example } from './examples.ts';
-import { confidenceInterval, pairedTest } from './significance.ts';
-import { scoreOf, tally } from './tally.ts';
+import { confidenceInterval, holm, pairedTest } from './significance.ts';
+import { joinTallies, scoreOf, tally } from './tally.ts';
 
 const gold: Example[] = Array.from({ length: 400 }, () => ({ kind: 'text', texts: ['a'], label: '1' }));
 const model = (rate: number, seed: number) => {
@@ -65,7 +65,75 @@ describe('pairedTest', () => {
   });
 });
 
+describe('pairedTest on counts', () => {
+  const words: Example[] = Array.from({ length: 10 }, () => ({
+    kind: 'words',
+    words: ['a', 'b', 'c'],
+    labels: ['B-PER', 'I-PER', 'O'],
+  }));
+  const right = ['B-PER', 'I-PER', 'O'];
+  const system = (wrong: Readonly<Record<number, string[]>>) => words.map((_, i) => wrong[i] ?? right);
+
+  it.each(['NER', 'POS'])('has the p of all swaps of sentences, enumerated, for %s', (task) => {
+    const first = tally(task, words, system({ 7: ['O', 'O', 'O'] }));
+    const second = tally(
+      task,
+      words,
+      system({
+        0: ['B-PER', 'O', 'O'],
+        1: ['O', 'O', 'O'],
+        2: ['B-PER', 'I-PER', 'B-LOC'],
+        3: ['O', 'B-PER', 'O'],
+      }),
+    );
+    const differing = [0, 1, 2, 3, 7];
+    const observed = Math.abs(scoreOf(first) - scoreOf(second));
+    let extreme = 0;
+    for (let mask = 0; mask < 2 ** differing.length; mask++) {
+      const sums = [first, second].map((own, which) => {
+        const other = which === 0 ? second : first;
+        const totals = [0, 0, 0];
+        for (let unit = 0; unit < 10; unit++) {
+          const place = differing.indexOf(unit);
+          const from = place >= 0 && (mask >> place) % 2 === 1 ? other : own;
+          for (let k = 0; k < 3; k++) totals[k]! += from.counts[unit * 3 + k]!;
+        }
+        return own.value(totals);
+      });
+      if (Math.abs(sums[0]! - sums[1]!) >= observed - 1e-12) extreme += 1;
+    }
+    const { p } = pairedTest(first, second, { samples: 20_000 });
+    expect(observed).toBeGreaterThan(0);
+    expect(Math.abs(p - extreme / 2 ** differing.length)).toBeLessThan(0.015);
+  });
+});
+
+describe('holm', () => {
+  it('multiplies the i-th smallest of n by n - i + 1, and never falls', () => {
+    const expected = [0.04, 0.09, 0.09, 0.025, 0.9];
+    holm([0.01, 0.04, 0.03, 0.005, 0.9]).forEach((p, i) => {
+      expect(p).toBeCloseTo(expected[i]!, 12);
+    });
+  });
+
+  it('keeps ties and the bound of 1', () => {
+    expect(holm([0.6, 0.6])).toEqual([1, 1]);
+    expect(holm([])).toEqual([]);
+  });
+});
+
 describe('tally', () => {
+  it('joins parts of a split', () => {
+    const predictions = gold.map((_, i) => (i % 3 === 0 ? '0' : '1'));
+    const whole = tally('QAM', gold, predictions);
+    const parts = [0, 150, 399].map((from, i, all) => {
+      const to = all[i + 1] ?? gold.length;
+      return tally('QAM', gold.slice(from, to), predictions.slice(from, to));
+    });
+    expect(joinTallies(parts).counts).toEqual(whole.counts);
+    expect(scoreOf(joinTallies(parts))).toBe(scoreOf(whole));
+  });
+
   it('gives back the score of tags, and leaves out those beyond the words', () => {
     const words: Example[] = [
       { kind: 'words', words: ['a', 'b'], labels: ['DET', 'NOUN'] },

@@ -72,7 +72,41 @@ export function tally(
   }
 }
 
-/** The score of all units together. */
+/**
+ * The tally of a split that was scored part by part.
+ *
+ * @param parts of one task; at least one
+ *
+ * @example
+ * ```ts
+ * import { joinTallies, scoreOf, tally } from '@sdq/xglue';
+ *
+ * const part = (label: string) => tally('QAM', [{ kind: 'text', texts: ['a'], label: '1' }], [label]);
+ * scoreOf(joinTallies([part('1'), part('0')])); // 0.5
+ * ```
+ */
+export function joinTallies(parts: readonly Tally[]): Tally {
+  const units = parts.reduce((sum, part) => sum + part.units, 0);
+  const { width, value } = parts[0]!;
+  const counts = new Float64Array(units * width);
+  let at = 0;
+  for (const part of parts) {
+    counts.set(part.counts, at);
+    at += part.counts.length;
+  }
+  return { units, width, counts, value };
+}
+
+/**
+ * The score of all units together, in [0, 1].
+ *
+ * @example
+ * ```ts
+ * import { scoreOf, tally } from '@sdq/xglue';
+ *
+ * scoreOf(tally('QAM', [{ kind: 'text', texts: ['a'], label: '1' }], ['1'])); // 1
+ * ```
+ */
 export function scoreOf({ counts, units, width, value }: Tally): number {
   const totals = new Float64Array(width);
   for (let i = 0; i < units * width; i++) totals[i % width]! += counts[i]!;

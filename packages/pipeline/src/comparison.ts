@@ -1,0 +1,99 @@
+import { confidenceInterval, holm, pairedTest, type Tally } from '@sdq/xglue';
+import type { LanguageScores } from './results.ts';
+
+/** What each example adds to the score, by language. */
+export type LanguageTallies = Readonly<Record<string, Tally>>;
+
+/** A range that holds the score in truth, with 95 % confidence. */
+export interface Range95 {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** How a language's score changed between two models. */
+export interface LanguageChange {
+  /** The score after less the score before. */
+  readonly difference: number;
+  /** Of the paired test in this language alone, in (0, 1]. */
+  readonly p: number;
+  /** The same, adjusted for the number of languages. */
+  readonly adjustedP: number;
+  /** Whether the adjusted p is below .05, and which way the score went. */
+  readonly verdict: 'lost' | 'gained' | 'same';
+}
+
+/** How even a model is over its languages. */
+export interface Fairness {
+  readonly best: string;
+  readonly worst: string;
+  /** The score of the best language less that of the worst. */
+  readonly gap: number;
+}
+
+const SIGNIFICANCE_LEVEL = 0.05;
+// The smallest p is 1 / (samples + 1): Holm's correction over 50 languages can still fall below .05.
+const TEST_SAMPLES = 4000;
+
+/**
+ * The bootstrap interval of each language's score (Efron 1979; 1,000 draws of the dev set's examples).
+ */
+export function languageIntervals(tallies: LanguageTallies): Record<string, Range95> {
+  return mapValues(tallies, (tally) => {
+    const { low, high } = confidenceInterval(tally);
+    return { low, high };
+  });
+}
+
+/**
+ * Tests each language's change by approximate randomisation (Noreen 1989), and adjusts the p values for the number of
+ * languages by Holm's method.
+ *
+ * @throws SdqError `bad-shape` when the two are not of the same examples
+ */
+export function compareLanguages(
+  before: LanguageTallies,
+  after: LanguageTallies,
+): Record<string, LanguageChange> {
+  const languages = Object.keys(after).filter((language) => language in before);
+  const tests = languages.map((language) =>
+    pairedTest(after[language]!, before[language]!, { samples: TEST_SAMPLES }),
+  );
+  const adjusted = holm(tests.map(({ p }) => p));
+  return Object.fromEntries(
+    languages.map((language, i) => {
+      const { difference, p } = tests[i]!;
+      const adjustedP = adjusted[i]!;
+      const significant = adjustedP < SIGNIFICANCE_LEVEL;
+      const verdict = !significant ? 'same' : difference < 0 ? 'lost' : 'gained';
+      return [language, { difference, p, adjustedP, verdict }];
+    }),
+  );
+}
+
+/**
+ * The languages with the highest and the lowest score, and the gap between them.
+ *
+ * @example
+ * ```ts
+ * import { fairness } from '@sdq/pipeline';
+ *
+ * fairness({ en: 0.75, de: 0.5, zh: 0.25 }); // { best: 'en', worst: 'zh', gap: 0.5 }
+ * ```
+ */
+export function fairness(scores: LanguageScores): Fairness {
+  const ranked = Object.keys(scores).sort((a, b) => scores[b]! - scores[a]!);
+  const [best, worst] = [ranked[0]!, ranked.at(-1)!];
+  return { best, worst, gap: scores[best]! - scores[worst]! };
+}
+
+/** The languages with a verdict. */
+export function languagesThat(
+  verdict: LanguageChange['verdict'],
+  changes: Readonly<Record<string, LanguageChange>>,
+): string[] {
+  return Object.keys(changes).filter((language) => changes[language]!.verdict === verdict);
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}

@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { predictionPath, readPredictions, tally, writePredictions } from '@sdq/xglue';
+import { compareLanguages, fairness, type LanguageTallies, languageIntervals } from './comparison.ts';
+import { type Dataset, goldOf } from './dataset.ts';
+import type { LanguageEvaluation } from './evaluate-language.ts';
+import type { Results } from './results.ts';
+
+/** Where a run keeps the predictions of a version of the model, as prediction files of the benchmark. */
+const versionFolder = (runFolder: string, version: string): string => join(runFolder, 'predictions', version);
+
+/** Writes what a version of the model predicts in a language. */
+export function keepPredictions(
+  runFolder: string,
+  version: string,
+  task: string,
+  language: string,
+  { predictions }: Pick<LanguageEvaluation, 'predictions'>,
+): void {
+  writePredictions({ folder: versionFolder(runFolder, version), task, language, predictions });
+}
+
+/**
+ * Intervals, tests against fp32 and fairness of all versions, from the predictions that a run kept; a version without
+ * predictions has none.
+ */
+export function significanceOf(
+  runFolder: string,
+  dataset: Dataset,
+  scores: Results['scores'],
+): Pick<Results, 'intervals' | 'changes' | 'fairness'> {
+  const gold = new Map([...dataset.dev].map(([language, set]) => [language, goldOf(set)]));
+  const read = (version: string): LanguageTallies | undefined => {
+    const file = (language: string) => ({
+      folder: versionFolder(runFolder, version),
+      task: dataset.task.name,
+      language,
+    });
+    if (![...gold.keys()].every((language) => existsSync(predictionPath(file(language))))) return undefined;
+    return Object.fromEntries(
+      [...gold].map(([language, examples]) => [
+        language,
+        tally(dataset.task.name, examples, readPredictions(file(language)), language),
+      ]),
+    );
+  };
+  const intervals: Record<string, Results['intervals'][string]> = {};
+  const changes: Record<string, Results['changes'][string]> = {};
+  const fp32 = read('fp32');
+  for (const version of Object.keys(scores)) {
+    const tallies = version === 'fp32' ? fp32 : read(version);
+    if (!tallies) continue;
+    intervals[version] = languageIntervals(tallies);
+    if (fp32 && version !== 'fp32') changes[version] = compareLanguages(fp32, tallies);
+  }
+  return {
+    intervals,
+    changes,
+    fairness: Object.fromEntries(
+      Object.entries(scores).map(([version, byLanguage]) => [version, fairness(byLanguage)]),
+    ),
+  };
+}
