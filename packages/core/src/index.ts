@@ -1,6 +1,14 @@
 export type { DistillationLoss, Taps } from './distillation.ts';
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
 export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';
-export type { AffineGrid, Observer, QuantizedRows, WeightQuantizer } from './quantization.ts';
+export { packIntegers, unpackIntegers, wordsPerRow } from './packed-integers.ts';
+export type {
+  AffineGrid,
+  Granularity,
+  Observer,
+  ObserverState,
+  QuantizedRows,
+  WeightQuantizer,
+} from './quantization.ts';
 export { hash32, Random, type RandomState } from './random.ts';
 export type { Reporter, RunEvent } from './reporter.ts';

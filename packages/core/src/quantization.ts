@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs';
+import type { Site } from './encoder-ops.ts';
 
 /**
  * A uniform affine grid: q = clamp(round(x / scale) + zeroPoint, qMin, qMax), x' = (q - zeroPoint) * scale,
@@ -11,31 +12,48 @@ export interface AffineGrid {
   readonly qMax: number;
 }
 
-/** A weight [rows, columns] as integers with one scale a row; symmetric, so zero is 0. */
+/** A weight [rows, columns] as integers with one scale a row, or a group of a row's columns; symmetric, so zero is 0. */
 export interface QuantizedRows {
+  /** 1 to 8. */
   readonly bits: number;
   readonly shape: readonly [rows: number, columns: number];
-  /** [rows * columns], each in [-(2^(bits-1) - 1), 2^(bits-1) - 1]. */
+  /** [rows * columns], each in [-(2^(bits-1) - 1), 2^(bits-1) - 1]; at 1 bit each is -1 or 1. */
   readonly values: Int8Array;
-  /** [rows], each > 0. */
+  /** [rows * groups of a row], each > 0; at 1 bit a group of zeros has the scale 0. */
   readonly scales: Float32Array;
+  /** How many neighbouring columns share a scale, a divisor of their number; absent: the whole row does. */
+  readonly groupSize?: number;
 }
+
+/** What shares one scale of a weight [rows, columns]. */
+export type Granularity = 'tensor' | 'channel' | { readonly group: number };
 
 /** A way to put a weight [rows, columns] on a grid. */
 export interface WeightQuantizer {
   readonly name: string;
   readonly bits: number;
-  /** The weight as the grid holds it, as floats, with a straight-through gradient. */
-  fakeQuantize(weight: Tensor): Tensor;
+  readonly granularity: Granularity;
+  /** The weight as the grid holds it, as floats, with a straight-through gradient; `site` is for errors. */
+  fakeQuantize(weight: Tensor, site?: Site): Tensor;
   /** The integers and scales to store. */
-  quantize(weight: Tensor): QuantizedRows;
+  quantize(weight: Tensor, site?: Site): QuantizedRows;
 }
 
 /** Collects the range of an activation over calibration batches. */
 export interface Observer {
   readonly name: string;
-  /** Takes in one batch; throws on NaN or infinity. */
-  observe(x: Tensor): void;
+  /** Takes in one batch; throws on NaN or infinity, and names the site. */
+  observe(x: Tensor, site?: Site): void;
   /** The range [min, max] seen so far, which always includes zero. */
   range(): { readonly min: number; readonly max: number };
+  /** Takes in what another observer of the same kind and options has seen. */
+  merge(other: Observer): void;
+  /** All that was seen, as plain data. */
+  toJSON(): ObserverState;
+}
+
+/** What an observer has seen, as plain data that JSON can hold. */
+export interface ObserverState {
+  readonly name: string;
+  readonly [field: string]: unknown;
 }

@@ -32,7 +32,9 @@ export async function calibrate<Name extends ObserverName>(
   const layers: ObservingOps[] = [];
   let ops = float;
   for (const name of names) {
-    const observing = new ObservingOps(ops, plan, () => createObserver(name));
+    const observing = new ObservingOps(ops, plan, (site) =>
+      createObserver(name, plan.get(site)!.activationBits),
+    );
     layers.push(observing);
     ops = observing;
   }
@@ -40,16 +42,16 @@ export async function calibrate<Name extends ObserverName>(
     tf.tidy(() => forward(ops, batch));
     await yieldToEvents();
   }
-  const ranges = layers.map(
-    ({ observers }, i) =>
-      [names[i]!, new Map([...observers].map(([site, observer]) => [site, observer.range()]))] as const,
-  );
+  const ranges = layers.map((layer, i) => [names[i]!, layer.ranges()] as const);
   return Object.fromEntries(ranges) as Record<Name, Map<Site, Range>>;
 }
 
 /** The grid of each site for its range. */
 export function gridsForRanges(ranges: ReadonlyMap<Site, Range>, plan: ResolvedPlan): Map<Site, AffineGrid> {
   return new Map(
-    [...ranges].map(([site, range]) => [site, gridForRange(range, plan.get(site)!.activationBits)]),
+    [...ranges].map(([site, range]) => {
+      const { activationBits, activationScheme } = plan.get(site)!;
+      return [site, gridForRange(range, activationBits, activationScheme === 'symmetric')];
+    }),
   );
 }

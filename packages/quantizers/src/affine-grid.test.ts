@@ -19,6 +19,19 @@ describe('gridForRange', () => {
     }
   });
 
+  it('with zero in the middle, covers the larger end', () => {
+    for (const bits of [8, 4]) {
+      const { scale, zeroPoint, qMin, qMax } = gridForRange({ min: -3, max: 1 }, bits, true);
+      expect([zeroPoint, qMin, qMax]).toEqual([2 ** (bits - 1), 0, 2 ** bits - 1]);
+      expect((1 - zeroPoint) * scale).toBeCloseTo(-3, 6);
+    }
+  });
+
+  it('refuses bits out of range', () => {
+    for (const bits of [1, 9, 7.5])
+      expect(() => gridForRange({ min: 0, max: 1 }, bits)).toThrow(`${bits} bits`);
+  });
+
   it('gives the grid of zero alone for a range without width', () => {
     expect(gridForRange({ min: 0, max: 0 })).toEqual({ scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 });
     expect(gridForRange({ min: 0, max: 1e-45 })).toEqual({ scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 });

@@ -3,7 +3,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { gridForRange } from './affine-grid.ts';
 import { FakeQuantizedOps } from './fake-quantized-ops.ts';
-import { MinMaxObserver, MovingAverageObserver } from './observers.ts';
+import { MinMaxObserver } from './min-max-observer.ts';
+import { MovingAverageObserver } from './moving-average-observer.ts';
 import { ObservingOps } from './observing-ops.ts';
 import { createPlan, resolvePlan } from './plan.ts';
 
@@ -69,10 +70,9 @@ it('names the site that has no grid', () => {
 it('calibration sees the float inputs of the planned linears', () => {
   const observing = new ObservingOps(float, plan, () => new MinMaxObserver());
   expect([...observing.observers.keys()]).toEqual(['a.query', 'a.key']);
+  expect(() => observing.ranges()).toThrow('No calibration batch reached "a.query"');
   observing.linear('a.query', x, weight, bias);
-  expect(observing.observers.get('a.query')!.range()).toEqual({
-    min: Math.fround(-0.3),
-    max: Math.fround(1.2),
-  });
-  expect(observing.observers.get('a.key')!.range()).toEqual({ min: 0, max: 0 });
+  // No batch has reached a.key, so it has no range.
+  expect([...observing.ranges()]).toEqual([['a.query', { min: Math.fround(-0.3), max: Math.fround(1.2) }]]);
+  expect(() => observing.linear('a.key', tf.tensor2d([[Number.NaN, 1]]), weight, bias)).toThrow('"a.key"');
 });

@@ -1,14 +1,30 @@
 export { gridForRange } from './affine-grid.ts';
+export { EntropyObserver } from './entropy-observer.ts';
 export { FakeQuantizedOps, type FakeQuantizedOptions } from './fake-quantized-ops.ts';
-export {
-  createObserver,
-  MinMaxObserver,
-  MovingAverageObserver,
-  type ObserverName,
-  observers,
-  PercentileObserver,
-} from './observers.ts';
+export { initialSteps, LearnedStepQuantizer, learnedStepQuantize, type StepLevels } from './learned-step.ts';
+export { MinMaxObserver } from './min-max-observer.ts';
+export { MovingAverageObserver } from './moving-average-observer.ts';
+export { MseObserver } from './mse-observer.ts';
+export { createObserver, type ObserverName, observerFrom, observers } from './observers.ts';
 export { ObservingOps } from './observing-ops.ts';
-export { createPlan, matchesSite, type Plan, type PlanRule, type ResolvedPlan, resolvePlan } from './plan.ts';
-export { dequantizeRows, perChannel } from './weight-quantizers.ts';
+export { fakeQuantizePerToken } from './per-token.ts';
+export { PercentileObserver } from './percentile-observer.ts';
+export {
+  type ActivationScheme,
+  createPlan,
+  isStatic,
+  matchesSite,
+  type Plan,
+  type PlanRule,
+  type ResolvedPlan,
+  resolvePlan,
+} from './plan.ts';
+export {
+  dequantizeRows,
+  perChannel,
+  perGroup,
+  perTensor,
+  storedBytes,
+  weightQuantizer,
+} from './weight-quantizers.ts';
 export { WrappedOps } from './wrapped-ops.ts';

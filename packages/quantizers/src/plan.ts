@@ -7,8 +7,21 @@ export interface PlanRule {
   readonly match: string;
   /** How the weight is quantized; absent: it stays float. */
   readonly weight?: WeightQuantizer;
-  /** The bits of the input's static per-tensor grid; absent: it stays float. */
+  /** The bits of the input's grid; absent: it stays float. */
   readonly activationBits?: number;
+  /** How the input's grid is made; {@link ActivationScheme} `asymmetric` when absent. */
+  readonly activationScheme?: ActivationScheme;
+}
+
+/**
+ * How an activation is put on a grid: one calibrated grid for the tensor, with zero wherever the range puts it or in the
+ * middle; or a symmetric grid for each token, made from the token itself.
+ */
+export type ActivationScheme = 'asymmetric' | 'symmetric' | 'per-token';
+
+/** Whether a rule quantizes its input to a grid that calibration must find. */
+export function isStatic(rule: PlanRule): boolean {
+  return rule.activationBits !== undefined && rule.activationScheme !== 'per-token';
 }
 
 /** An ordered list of rules: the first that matches a site decides. */

@@ -1,14 +1,20 @@
-import { type QuantizedRows, SdqError, type WeightQuantizer } from '@sdq/core';
+import { type Granularity, type QuantizedRows, SdqError, type Site, type WeightQuantizer } from '@sdq/core';
 import { fakeQuantizeRows, quantizeRows } from '@sdq/kernels';
 import { type Tensor, type Tensor2D, tensor2d } from '@tensorflow/tfjs';
+import { straightThrough } from './straight-through.ts';
+import { checkWeightBits, elementsPerScale, levelOf, weightGrid } from './weight-grid.ts';
 
 /**
- * Symmetric quantization of a weight [out, in] with one scale an output channel, the largest magnitude of the
- * row over 2^(bits-1) - 1; the gradient passes straight through, since nothing is clipped.
+ * Symmetric quantization of a weight [out, in] with one scale an output channel; the gradient passes straight through,
+ * since the scale follows the weights and nothing is clipped.
  *
- * Source: Wu et al. 2020, "Integer Quantization for Deep Learning Inference", section 4.
+ * From 3 bits on the scale is the largest magnitude over 2^(bits-1) - 1 (Wu et al. 2020, "Integer Quantization for Deep
+ * Learning Inference", section 4). 2 bits are ternary: -1, 0 and 1 with the mean magnitude of the weights beyond 0.7 of
+ * the mean magnitude as the scale (Li and Liu 2016, "Ternary Weight Networks", section 2.3). 1 bit is the sign with the
+ * mean magnitude as the scale (Rastegari et al. 2016, "XNOR-Net", section 3.1).
  *
- * @param bits - 2 to 8
+ * @param bits - 1 to 8
+ * @throws SdqError `bad-option` for other bits
  *
  * @example
  * ```ts
@@ -16,19 +22,90 @@ import { type Tensor, type Tensor2D, tensor2d } from '@tensorflow/tfjs';
  * import { perChannel } from '@sdq/quantizers';
  *
  * perChannel(8).quantize(tf.tensor2d([[1, -0.5], [0, 0]])).values; // Int8Array [127, -64, 0, 0]
+ * perChannel(2).quantize(tf.tensor2d([[1, -0.5, 0.1]])).values; // Int8Array [1, -1, 0]
  * ```
  */
 export function perChannel(bits: number): WeightQuantizer {
-  if (!Number.isInteger(bits) || bits < 2 || bits > 8) {
-    throw new SdqError('bad-option', `A weight cannot have ${bits} bits: choose 2 to 8.`);
+  return weightQuantizer(bits, 'channel');
+}
+
+/**
+ * As {@link perChannel}, with one scale for the whole weight.
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs';
+ * import { perTensor } from '@sdq/quantizers';
+ *
+ * perTensor(8).quantize(tf.tensor2d([[1, -0.5], [0, 0.25]])).values; // Int8Array [127, -64, 0, 32]
+ * ```
+ */
+export function perTensor(bits: number): WeightQuantizer {
+  return weightQuantizer(bits, 'tensor');
+}
+
+/**
+ * As {@link perChannel}, with one scale for each `size` neighbouring inputs of an output channel.
+ *
+ * @param size - a divisor of the number of inputs, in practice 32, 64 or 128
+ * @throws SdqError `bad-option` for a size that is no positive integer; when used, for one that does not divide
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs';
+ * import { perGroup } from '@sdq/quantizers';
+ *
+ * perGroup(4, 2).quantize(tf.tensor2d([[7, 1, 0.7, 0.1]])).values; // Int8Array [7, 1, 7, 1]
+ * ```
+ */
+export function perGroup(bits: number, size: number): WeightQuantizer {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new SdqError('bad-option', `A group cannot have ${size} columns: choose a positive integer.`);
   }
+  return weightQuantizer(bits, { group: size });
+}
+
+/**
+ * The quantizer of so many bits and that granularity.
+ *
+ * @throws SdqError `bad-option`
+ *
+ * @example
+ * ```ts
+ * import { weightQuantizer } from '@sdq/quantizers';
+ *
+ * weightQuantizer(4, { group: 32 }).name; // 'int4-per-group-32'
+ * ```
+ */
+export function weightQuantizer(bits: number, granularity: Granularity): WeightQuantizer {
+  checkWeightBits(bits);
+  const kind = bits === 1 ? 'sign' : bits === 2 ? 'ternary' : `int${bits}`;
+  const each = typeof granularity === 'string' ? granularity : `group-${granularity.group}`;
   return {
-    name: `int${bits}-per-channel`,
+    name: `${kind}-per-${each}`,
     bits,
-    fakeQuantize: (weight: Tensor) => fakeQuantizeRows(weight as Tensor2D, bits),
-    quantize(weight: Tensor): QuantizedRows {
-      const { values, scales } = quantizeRows(weight as Tensor2D, bits);
-      return { bits, shape: weight.shape as [number, number], values, scales };
+    granularity,
+    fakeQuantize(weight: Tensor, site?: Site): Tensor {
+      const [groups, size] = groupsOf(weight, granularity, site);
+      if (bits > 2) return fakeQuantizeRows(weight.reshape([groups, size]), bits, site).reshape(weight.shape);
+      return straightThrough(weight, (weight) => {
+        const { values, scales } = coarse(weight, groups, size, bits, site);
+        const floats = Float32Array.from(values, (value, i) => value * scales[Math.floor(i / size)]!);
+        return tensor2d(floats, weight.shape as [number, number]);
+      });
+    },
+    quantize(weight: Tensor, site?: Site): QuantizedRows {
+      const shape = weight.shape as [number, number];
+      const [groups, size] = groupsOf(weight, granularity, site);
+      const { values, scales } =
+        bits > 2
+          ? quantizeRows(weight.reshape([groups, size]), bits, site)
+          : coarse(weight, groups, size, bits, site);
+      if (granularity === 'channel') return { bits, shape, values, scales };
+      if (granularity === 'tensor') {
+        return { bits, shape, values, scales: new Float32Array(shape[0]).fill(scales[0] ?? 1) };
+      }
+      return { bits, shape, values, scales, groupSize: granularity.group };
     },
   };
 }
@@ -48,10 +125,60 @@ export function perChannel(bits: number): WeightQuantizer {
  */
 export function dequantizeRows(rows: QuantizedRows): Tensor2D {
   const [count, columns] = rows.shape;
+  const size = rows.groupSize ?? columns;
   const floats = new Float32Array(count * columns);
-  for (let row = 0; row < count; row++) {
-    const scale = rows.scales[row]!;
-    for (let i = row * columns; i < (row + 1) * columns; i++) floats[i] = rows.values[i]! * scale;
+  for (let group = 0; group * size < floats.length; group++) {
+    const scale = rows.scales[group]!;
+    for (let i = group * size; i < (group + 1) * size; i++) floats[i] = rows.values[i]! * scale;
   }
   return tensor2d(floats, [count, columns]);
+}
+
+/**
+ * The bytes that a weight takes on disk: its integers packed row by row into 32-bit words (bytes at 8 bits), and a
+ * float32 a scale.
+ *
+ * @example
+ * ```ts
+ * import { storedBytes } from '@sdq/quantizers';
+ *
+ * storedBytes([384, 1536], 4, 'channel'); // 296448
+ * ```
+ */
+export function storedBytes(
+  shape: readonly [rows: number, columns: number],
+  bits: number,
+  granularity: Granularity,
+): number {
+  const [rows, columns] = shape;
+  const integers = bits === 8 ? rows * columns : 4 * rows * Math.ceil((columns * bits) / 32);
+  const scales = typeof granularity === 'string' ? rows : rows * (columns / granularity.group);
+  return integers + 4 * scales;
+}
+
+function groupsOf(weight: Tensor, granularity: Granularity, site?: Site): [groups: number, size: number] {
+  if (weight.rank !== 2) {
+    throw new SdqError('bad-shape', `A weight to quantize must be [out, in], not [${weight.shape}].`);
+  }
+  const size = elementsPerScale(granularity, weight.shape as [number, number], site);
+  return [size === 0 ? 0 : weight.size / size, size];
+}
+
+/** Ternary or sign, in one pass over the values. */
+function coarse(
+  weight: Tensor,
+  groups: number,
+  size: number,
+  bits: number,
+  site?: Site,
+): { values: Int8Array; scales: Float32Array } {
+  const floats = weight.dataSync();
+  const values = new Int8Array(floats.length);
+  const scales = new Float32Array(groups);
+  for (let group = 0; group < groups; group++) {
+    const grid = weightGrid(floats, group * size, size, bits, site);
+    scales[group] = grid.scale;
+    for (let i = group * size; i < (group + 1) * size; i++) values[i] = levelOf(floats[i]!, grid, bits);
+  }
+  return { values, scales };
 }

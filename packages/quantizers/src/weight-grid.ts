@@ -1,0 +1,106 @@
+import { type Granularity, SdqError } from '@sdq/core';
+import { notFinite } from '@sdq/kernels';
+
+/** How the weights of a group that shares a scale are rounded. */
+export interface WeightGrid {
+  /** Above 0, a float32; 0 for a group of zeros at 1 bit; 1 for a group of zeros else. */
+  readonly scale: number;
+  /** At 2 bits: the magnitude above which a weight counts as 1. */
+  readonly threshold: number;
+}
+
+/** The share of the mean magnitude above which a ternary weight is not zero (Li and Liu 2016, equation 6). */
+const TERNARY_THRESHOLD = 0.7;
+
+/** The largest integer of a symmetric grid; 1 at 1 bit too, whose integers are -1 and 1. */
+export function largestLevel(bits: number): number {
+  return Math.max(1, 2 ** (bits - 1) - 1);
+}
+
+/** Throws unless a weight can have so many bits. */
+export function checkWeightBits(bits: number, least = 1): void {
+  if (!Number.isInteger(bits) || bits < least || bits > 8) {
+    throw new SdqError('bad-option', `A weight cannot have ${bits} bits: choose ${least} to 8.`);
+  }
+}
+
+/**
+ * The grid of the weights `values[start..start+length)`: from 3 bits on the largest magnitude over 2^(bits-1) - 1; at
+ * 2 bits ternary, the mean magnitude of the weights above 0.7 of the mean magnitude; at 1 bit the mean magnitude.
+ *
+ * Sources: Wu et al. 2020, "Integer Quantization for Deep Learning Inference", section 4; Li and Liu 2016, "Ternary
+ * Weight Networks", equations 5 and 6; Rastegari et al. 2016, "XNOR-Net", equation 6.
+ *
+ * @throws SdqError `bad-value` when a weight is not finite: names the site
+ */
+export function weightGrid(
+  values: ArrayLike<number>,
+  start: number,
+  length: number,
+  bits: number,
+  site?: string,
+): WeightGrid {
+  let largest = 0;
+  let sum = 0;
+  for (let i = start; i < start + length; i++) {
+    const magnitude = Math.abs(values[i]!);
+    if (!(magnitude < Infinity)) throw notFinite(site);
+    if (magnitude > largest) largest = magnitude;
+    sum += magnitude;
+  }
+  const mean = sum / length;
+  if (bits === 1) return { scale: Math.fround(length === 0 ? 0 : mean), threshold: 0 };
+  if (bits > 2) return { scale: Math.fround(largest / largestLevel(bits)) || 1, threshold: 0 };
+  const threshold = TERNARY_THRESHOLD * mean;
+  let kept = 0;
+  let count = 0;
+  for (let i = start; i < start + length; i++) {
+    const magnitude = Math.abs(values[i]!);
+    if (magnitude <= threshold) continue;
+    kept += magnitude;
+    count += 1;
+  }
+  const scale = Math.fround(kept / count);
+  return scale > 0 ? { scale, threshold } : { scale: 1, threshold: Infinity };
+}
+
+/** The integer of one weight, by the thresholds of {@link weightGrid}. */
+export function levelOf(value: number, grid: WeightGrid, bits: number): number {
+  if (bits === 1) return value < 0 ? -1 : 1;
+  if (bits === 2) return value > grid.threshold ? 1 : value < -grid.threshold ? -1 : 0;
+  return nearestLevel(value, grid.scale, bits);
+}
+
+/** The integer whose multiple of the scale lies nearest, half to even: what error feedback and learned steps need. */
+export function nearestLevel(value: number, scale: number, bits: number): number {
+  if (bits === 1) return value < 0 ? -1 : 1;
+  const limit = largestLevel(bits);
+  const level = roundHalfEven(Math.fround(value / scale));
+  return level > limit ? limit : Math.max(level, -limit);
+}
+
+/** Rounds half to even: adding 1.5 * 2^52 leaves no room for a fraction, and the processor rounds so. */
+export function roundHalfEven(x: number): number {
+  return x + 6755399441055744 - 6755399441055744;
+}
+
+/**
+ * How many neighbouring elements of a weight [rows, columns] share a scale.
+ *
+ * @throws SdqError `bad-option` when a group does not divide the columns: names the site
+ */
+export function elementsPerScale(
+  granularity: Granularity,
+  shape: readonly [rows: number, columns: number],
+  site?: string,
+): number {
+  const [rows, columns] = shape;
+  if (granularity === 'tensor') return rows * columns;
+  if (granularity === 'channel') return columns;
+  const { group } = granularity;
+  if (columns % group !== 0) {
+    const place = site === undefined ? 'a weight' : `the weight of "${site}"`;
+    throw new SdqError('bad-option', `Groups of ${group} do not divide the ${columns} columns of ${place}.`);
+  }
+  return group;
+}
