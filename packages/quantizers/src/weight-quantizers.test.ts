@@ -103,9 +103,7 @@ it('leaves no tensor behind', () => {
     for (const [, granularity] of granularities) {
       const quantizer = weightQuantizer(bits, granularity);
       tf.tidy(() => quantizer.fakeQuantize(tensor).dataSync());
-      tf.tidy(() => {
-        quantizer.quantize(tensor);
-      });
+      quantizer.quantize(tensor);
     }
   }
   expect(tf.memory().numTensors).toBe(before);

@@ -98,9 +98,7 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
       const shape = weight.shape as [number, number];
       const [groups, size] = groupsOf(weight, granularity, site);
       const { values, scales } =
-        bits > 2
-          ? quantizeRows(weight.reshape([groups, size]), bits, site)
-          : coarse(weight, groups, size, bits, site);
+        bits > 2 ? fine(weight, groups, size, bits, site) : coarse(weight, groups, size, bits, site);
       if (granularity === 'channel') return { bits, shape, values, scales };
       if (granularity === 'tensor') {
         return { bits, shape, values, scales: new Float32Array(shape[0]).fill(scales[0] ?? 1) };
@@ -162,6 +160,16 @@ function groupsOf(weight: Tensor, granularity: Granularity, site?: Site): [group
   }
   const size = elementsPerScale(granularity, weight.shape as [number, number], site);
   return [size === 0 ? 0 : weight.size / size, size];
+}
+
+/** From 3 bits on. */
+function fine(weight: Tensor, groups: number, size: number, bits: number, site?: Site) {
+  const rows = weight.reshape([groups, size]);
+  try {
+    return quantizeRows(rows, bits, site);
+  } finally {
+    rows.dispose();
+  }
 }
 
 /** Ternary or sign, in one pass over the values. */
