@@ -1,65 +1,57 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { SdqError } from '@sdq/core';
-import {
-  exampleEncoder,
-  loadClassifier,
-  meanScore,
-  scoreLanguages,
-  sortLanguages,
-  tokenCount,
-} from '@sdq/pipeline';
-import { listLanguages, readSplit, task } from '@sdq/xglue';
+import { writeFileAtomically } from '@sdq/models';
+import { evaluate, evaluationPage, evaluationSentences, evaluationTable, trainableTask } from '@sdq/pipeline';
+import { writePredictions } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
 import type { CommonFlags } from './run-command.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
 
-const MAX_LENGTH = 256;
+/** The flags of `sdq evaluate`. */
+export interface EvaluateFlags extends CommonFlags {
+  readonly task: string;
+  readonly xglue: string;
+  readonly against?: string;
+  readonly out?: string;
+  readonly languages?: string[];
+  readonly devLimit?: number;
+  readonly maxLength?: number;
+}
 
-/** `sdq evaluate`: the scores of a saved model. */
-export async function evaluateCommand(
-  folder: string,
-  flags: CommonFlags & { task: string; xglue: string; languages?: string[]; devLimit?: number },
-): Promise<void> {
-  const info = task(flags.task);
+/** `sdq evaluate`: the scores of a saved model in every language, and what changed against another. */
+export async function evaluateCommand(model: string, flags: EvaluateFlags): Promise<void> {
+  const { name: task } = trainableTask(flags.task);
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
-  const found = listLanguages(flags.xglue, info.name, 'dev').map(({ language }) => language);
-  const languages = flags.languages ?? found;
+  const { against, out, languages, devLimit, maxLength } = flags;
+  if (out !== undefined) makeFolder(out);
   await selectBackend(flags.backend, reporter);
-  const { classify, tokenizer, head, quantized } = await loadClassifier(folder);
-  const encode = exampleEncoder(tokenizer, head.labels, MAX_LENGTH);
-  const dev = new Map(
-    languages.map((language) => {
-      const gold = readSplit({
-        folder: flags.xglue,
-        task: info.name,
-        language,
-        split: 'dev',
-        labels: head.labels,
-      }).slice(0, flags.devLimit);
-      return [language, { gold, encoded: gold.map(encode) }];
-    }),
+  const evaluation = await evaluate(
+    { model, task, data: flags.xglue, against, languages, devLimit, maxLength },
+    reporter,
+    (language, predictions) => {
+      if (out !== undefined) {
+        writePredictions({ folder: join(out, 'predictions'), task, language, predictions });
+      }
+    },
   );
-  if (dev.size === 0) throw new SdqError('empty-data', `${flags.xglue} has no dev set of ${info.name}.`);
-  const total = [...dev.values()].reduce((sum, { encoded }) => sum + tokenCount(encoded), 0);
-  const started = performance.now();
-  reporter.start(`scoring ${info.name}`, total, 'tokens');
-  const scores = await scoreLanguages(
-    classify,
-    { task: info, labels: head.labels, dev },
-    dev.keys(),
-    (done) => reporter.progress(done, { 'tokens/s': (1000 * done) / (performance.now() - started) }),
-  );
-  reporter.stop();
-  const average = meanScore(scores);
-  if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ task: info.name, quantized, scores, average })}\n`);
-    return;
+  if (out !== undefined) {
+    await writeFileAtomically(join(out, 'evaluation.json'), `${JSON.stringify(evaluation, null, 2)}\n`);
+    await writeFileAtomically(join(out, 'evaluation.html'), evaluationPage(evaluation));
   }
-  const rows = sortLanguages(Object.keys(scores)).map((language) => [
-    language,
-    (100 * scores[language]!).toFixed(1),
-  ]);
   process.stdout.write(
-    `${textTable([['', quantized ? 'int8' : 'fp32'], ...rows, ['average', (100 * average).toFixed(1)]])}\n`,
+    flags.json
+      ? `${JSON.stringify(evaluation)}\n`
+      : `${textTable(evaluationTable(evaluation))}\n\n${evaluationSentences(evaluation).join('\n')}\n`,
   );
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (cause) {
+    const reason = (cause as Error).message;
+    throw new SdqError('io-failed', `The folder ${folder} cannot be made: ${reason}.`, { cause });
+  }
 }

@@ -71,7 +71,7 @@ export function program(): Command {
     });
 
   common(sdq.command('evaluate'))
-    .description('score a saved model, fp32 or int8, on the dev sets of a task')
+    .description('score a saved model in every language of a task, with intervals; compare it with another')
     .argument('<model>', "a model folder: a run's teacher or student")
     .requiredOption('--task <name>', 'the XGLUE task that the model was trained for')
     .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
@@ -80,7 +80,14 @@ export function program(): Command {
       'the dev languages to score, as en,de,... (default: all there are)',
       listFlag,
     )
+    .option('--against <model>', 'the model from before: test which languages lost or gained significantly')
+    .option('--out <folder>', 'also write evaluation.json, evaluation.html and the prediction files there')
     .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)
+    .option('--max-length <number>', "cut longer texts to so many tokens (default: the task's)", numberFlag)
+    .addHelpText(
+      'after',
+      '\nExample:\n  sdq evaluate runs/pos/student --against runs/pos/teacher --task POS --xglue data/xglue',
+    )
     .action(async (model, flags) => (await import('./evaluate-command.ts')).evaluateCommand(model, flags));
 
   common(sdq.command('predict'))

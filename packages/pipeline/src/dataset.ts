@@ -1,6 +1,6 @@
 import { SdqError } from '@sdq/core';
 import { IGNORED_LABEL } from '@sdq/kernels';
-import type { Tokenizer } from '@sdq/models';
+import type { HeadKind, Tokenizer } from '@sdq/models';
 import { type Example, listLanguages, readSplit, streamSplit, type Task, task, taskLabels } from '@sdq/xglue';
 import type { EncodedExample } from './encoded-example.ts';
 import type { RunConfig } from './run-config.ts';
@@ -67,6 +67,11 @@ export function trainableTask(name: string): Task {
     );
   }
   return info;
+}
+
+/** The head that an encoder needs for a task. */
+export function headKind({ kind }: Task): HeadKind {
+  return kind === 'token' ? 'token-classification' : 'sequence-classification';
 }
 
 /**

@@ -22,14 +22,23 @@ export {
 } from './dataset.ts';
 export type { EncodedExample } from './encoded-example.ts';
 export { disposeModel, type EncoderModel, logitsOf, sitesOf, tensorsFrom } from './encoder-model.ts';
+export { type Evaluation, type EvaluationOptions, evaluate, type ModelScores } from './evaluate.ts';
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
+export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 export { type Classifier, predictClasses } from './predict.ts';
 export { reportPage } from './report.ts';
 export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';
 export { run } from './run.ts';
-export { METHODS, type Method, type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
+export {
+  defaultMaxLength,
+  METHODS,
+  type Method,
+  type RunConfig,
+  type RunOptions,
+  resolveRunConfig,
+} from './run-config.ts';
 export { warmupLinear } from './schedule.ts';
 export { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
 export { type TrainingRecipe, type TrainingRequest, type TrainingSummary, train } from './trainer.ts';

@@ -71,6 +71,11 @@ export type RunOptions = Pick<RunConfig, 'task' | 'data' | 'model' | 'out'> & {
 const FINETUNE_EPOCHS: Record<string, number> = { NC: 5, NER: 2, PAWSX: 4, POS: 2, XNLI: 3 };
 const QUANTIZED_EPOCHS: Record<string, number> = { NC: 3, NER: 1, PAWSX: 1, POS: 1, XNLI: 1 };
 
+/** To how many tokens the texts of a task are cut, if nothing else is asked for. */
+export function defaultMaxLength(task: string): number {
+  return task === 'MLQA' ? 384 : 256;
+}
+
 /**
  * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
  *
@@ -88,7 +93,7 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
   const parsed = runConfig.safeParse({
     seed: 0,
     methods: ['ptq', 'qat', 'sdq'],
-    maxLength: 256,
+    maxLength: defaultMaxLength(options.task),
     plan: 'w8a8',
     calibrationBatches: 24,
     trainEmbeddings: false,

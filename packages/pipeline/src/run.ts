@@ -31,6 +31,7 @@ import {
   type Dataset,
   type DevSet,
   goldOf,
+  headKind,
   loadDataset,
   majorityShare,
   tokensOf,
@@ -89,8 +90,7 @@ class Run {
     private readonly reporter: Reporter,
     private readonly backend: string,
   ) {
-    const kind = dataset.task.kind === 'token' ? 'token-classification' : 'sequence-classification';
-    this.head = { kind, labels: dataset.labels };
+    this.head = { kind: headKind(dataset.task), labels: dataset.labels };
   }
 
   async all(): Promise<Results> {

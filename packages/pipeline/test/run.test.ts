@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunEvent } from '@sdq/core';
 import { loadCheckpoint, loadQuantizedModel, loadTokenizer } from '@sdq/models';
-import { readSplit, score } from '@sdq/xglue';
+import { readSplit, score, scorePredictions } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exampleEncoder } from '../src/dataset.ts';
+import { evaluate } from '../src/evaluate.ts';
+import { evaluationPage, evaluationTable } from '../src/evaluation-page.ts';
 import { loadClassifier } from '../src/load-classifier.ts';
 import { predictClasses } from '../src/predict.ts';
 import type { Results } from '../src/results.ts';
@@ -72,6 +74,55 @@ describe('a run on a text task', () => {
     expect(page).toContain('SDQ (Att-KLD)');
     expect(page.match(/<svg/g)).toHaveLength(2);
     expect(page).not.toMatch(/(src|href)="http/);
+  });
+
+  it('says how sure each score is, which changes are significant, and how far languages lie apart', () => {
+    for (const [version, byLanguage] of Object.entries(results.scores)) {
+      for (const [language, score] of Object.entries(byLanguage)) {
+        const { low, high } =
+          results.intervals[version]?.[language] ?? results.intervals.ptqMinMax![language]!;
+        expect(low, version).toBeLessThanOrEqual(score);
+        expect(high, version).toBeGreaterThanOrEqual(score);
+        if (version === 'fp32' || version === 'ptq') continue;
+        const { difference, adjustedP, verdict } = results.changes[version]![language]!;
+        expect(difference).toBeCloseTo(score - results.scores.fp32![language]!, 12);
+        expect(verdict).toBe(adjustedP < 0.05 ? (difference < 0 ? 'lost' : 'gained') : 'same');
+      }
+      const { best, worst, gap } = results.fairness[version]!;
+      expect(gap).toBeCloseTo(byLanguage[best]! - byLanguage[worst]!, 12);
+    }
+    expect(results.cut).toEqual({ de: 0, en: 0 });
+  });
+
+  it('keeps predictions that the official scorer reads', () => {
+    const predictions = join(root, 'nc/predictions/sdq');
+    const { scores } = scorePredictions({ gold: data, predictions, split: 'dev' });
+    expect(scores.NC).toEqual(results.scores.sdq);
+  });
+
+  it('is evaluated again from its folders, with the same scores and tests', async () => {
+    const evaluation = await evaluate(
+      { model: join(root, 'nc/student'), against: join(root, 'nc/teacher'), task: 'NC', data },
+      recorder(),
+    );
+    expect(evaluation.scores).toEqual(results.scores.sdq);
+    expect(evaluation.against!.scores).toEqual(results.scores.fp32);
+    expect(evaluation.intervals).toEqual(results.intervals.sdq);
+    expect(evaluation.against!.changes).toEqual(results.changes.sdq);
+    expect(evaluation.examples).toEqual({ de: 45, en: 45 });
+    const [head, ...rows] = evaluationTable(evaluation);
+    expect(head!.slice(1, 4)).toEqual(['score', '95 % interval', 'examples']);
+    expect(rows.map(([label]) => label)).toEqual(['en', 'de', 'average']);
+    const page = evaluationPage(evaluation);
+    expect(page).toContain('<svg');
+    expect(page).toContain('No language lost significantly');
+  });
+
+  it('is not evaluated on a task that its head does not fit', async () => {
+    const asked = evaluate({ model: join(root, 'nc/student'), task: 'POS', data }, recorder());
+    await expect(asked).rejects.toThrow(
+      'has a head for sequence-classification, but POS needs one for token',
+    );
   });
 
   it('stores the student as integers, which score what was reported when they are loaded', async () => {

@@ -1,0 +1,154 @@
+import { type Reporter, SdqError } from '@sdq/core';
+import type { MetricName, Predictions, TaskName } from '@sdq/xglue';
+import {
+  compareLanguages,
+  type Fairness,
+  fairness,
+  type LanguageChange,
+  type LanguageTallies,
+  languageIntervals,
+  type Range95,
+} from './comparison.ts';
+import { devSets, exampleEncoder, headKind, trainableTask } from './dataset.ts';
+import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
+import { loadClassifier } from './load-classifier.ts';
+import { type LanguageScores, meanScore } from './results.ts';
+import { defaultMaxLength } from './run-config.ts';
+
+/** What to evaluate. */
+export interface EvaluationOptions {
+  /** The model's folder. */
+  readonly model: string;
+  /** The folder of the model to compare with: the one from before, such as the fp32 teacher. */
+  readonly against?: string | undefined;
+  readonly task: string;
+  /** The folder that holds NC/, POS/, .... */
+  readonly data: string;
+  /** The dev languages; all that the data has, if absent. */
+  readonly languages?: readonly string[] | undefined;
+  /** The first so many examples of each language. */
+  readonly devLimit?: number | undefined;
+  /** Longer texts are cut to this many tokens; the task's default if absent. */
+  readonly maxLength?: number | undefined;
+}
+
+/** The scores of one model. */
+export interface ModelScores {
+  readonly model: string;
+  /** Whether its weights are stored as integers. */
+  readonly quantized: boolean;
+  /** By language, each in [0, 1]. */
+  readonly scores: LanguageScores;
+  /** The mean over the languages. */
+  readonly average: number;
+  /** The 95 % bootstrap interval of each score. */
+  readonly intervals: Readonly<Record<string, Range95>>;
+  /** The best and the worst language, and the gap. */
+  readonly fairness: Fairness;
+  /** Examples that were longer than the model takes and were cut, by language. */
+  readonly cut: Readonly<Record<string, number>>;
+}
+
+/** What an evaluation found: what `sdq evaluate --json` prints. */
+export interface Evaluation extends ModelScores {
+  readonly task: TaskName;
+  readonly metric: MetricName;
+  /** Examples scored, by language. */
+  readonly examples: Readonly<Record<string, number>>;
+  /** Languages that the official benchmark does not have for this task. */
+  readonly unofficialLanguages: readonly string[];
+  /** The model compared with, and the change from it to this one. */
+  readonly against?: ModelScores & { readonly changes: Readonly<Record<string, LanguageChange>> };
+}
+
+/**
+ * Scores a saved model on the dev sets of a task, in all languages, and compares it with another.
+ *
+ * @param onPredictions - told what the model predicts in each language
+ * @throws SdqError as {@link loadClassifier} and the readers of `@sdq/xglue`; `bad-checkpoint` for a model of another
+ * kind of task
+ */
+export async function evaluate(
+  options: EvaluationOptions,
+  reporter: Reporter,
+  onPredictions: (language: string, predictions: Predictions) => void = () => {},
+): Promise<Evaluation> {
+  const task = trainableTask(options.task);
+  const { tallies, languages, ...own } = await scoresOf(options, options.model, reporter, onPredictions);
+  const perLanguage = <T>(pick: (evaluation: LanguageEvaluation & { official: boolean }) => T) =>
+    Object.fromEntries(Object.entries(languages).map(([language, one]) => [language, pick(one)]));
+  const evaluation = {
+    task: task.name,
+    metric: task.metric,
+    ...own,
+    examples: perLanguage(({ examples }) => examples),
+    unofficialLanguages: Object.keys(languages).filter((language) => !languages[language]!.official),
+  };
+  if (options.against === undefined) return evaluation;
+  const other = await scoresOf(options, options.against, reporter);
+  const { tallies: before, languages: _, ...against } = other;
+  return { ...evaluation, against: { ...against, changes: compareLanguages(before, tallies) } };
+}
+
+async function scoresOf(
+  options: EvaluationOptions,
+  model: string,
+  reporter: Reporter,
+  onPredictions: (language: string, predictions: Predictions) => void = () => {},
+): Promise<
+  ModelScores & {
+    readonly tallies: LanguageTallies;
+    readonly languages: Readonly<Record<string, LanguageEvaluation & { official: boolean }>>;
+  }
+> {
+  const task = trainableTask(options.task);
+  const { data, languages, devLimit } = options;
+  const { classify, tokenizer, head, quantized } = await loadClassifier(model);
+  if (head.kind !== headKind(task)) {
+    throw new SdqError(
+      'bad-checkpoint',
+      `${model} has a head for ${head.kind}, but ${task.name} needs one for ${headKind(task)}.`,
+    );
+  }
+  const encode = exampleEncoder(tokenizer, head.labels, options.maxLength ?? defaultMaxLength(task.name));
+  const sets = devSets({ data, task, labels: head.labels, languages, devLimit, encode });
+  const found: Record<string, LanguageEvaluation & { official: boolean }> = {};
+  const started = performance.now();
+  let [done, before] = [0, 0];
+  reporter.start(`scoring ${task.name}`, sets.size, 'languages');
+  try {
+    for (const [language, set] of sets) {
+      const evaluation = await evaluateLanguage(
+        classify,
+        { task, labels: head.labels },
+        language,
+        set,
+        (tokens) =>
+          reporter.progress(done, {
+            'tokens/s': (1000 * (before + tokens)) / (performance.now() - started),
+          }),
+      );
+      onPredictions(language, evaluation.predictions);
+      found[language] = { ...evaluation, predictions: [], official: set.official };
+      done += 1;
+      before += evaluation.tokens;
+    }
+  } finally {
+    reporter.stop();
+  }
+  const pick = <T>(of: (evaluation: LanguageEvaluation) => T): Record<string, T> =>
+    Object.fromEntries(Object.entries(found).map(([language, one]) => [language, of(one)]));
+  const scores = pick(({ score }) => score);
+  const tallies = pick(({ tally }) => tally);
+  return {
+    model,
+    quantized,
+    scores,
+    average: meanScore(scores),
+    intervals: languageIntervals(tallies),
+    fairness: fairness(scores),
+    cut: pick(({ cut }) => cut),
+    tallies,
+    languages: found,
+  };
+}

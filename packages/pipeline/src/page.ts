@@ -1,0 +1,174 @@
+import { BarChart, CustomChart } from 'echarts/charts';
+import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
+import { init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+import type { Range95 } from './comparison.ts';
+
+use([BarChart, CustomChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
+
+/** Okabe and Ito's palette, which colour-blind readers can tell apart. */
+export const COLOURS = ['#333333', '#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7'];
+
+/** What the scores of a metric are. */
+export const METRIC_NAMES: Readonly<Record<string, string>> = {
+  accuracy: 'Accuracy',
+  'entity-f1': 'Micro-averaged F1 of entities',
+  'tag-precision': "The official scorer's precision over tags",
+  ndcg: 'nDCG of the pages of a query',
+  'mlqa-f1': "F1 of the answers' tokens",
+};
+
+const STYLE = `
+:root { color-scheme: light; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #ffffff; }
+body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; }
+.lead { font-size: 1.1rem; } .warning { border-left: 4px solid #D55E00; padding: .3rem 1rem; }
+.scroll, .plot { overflow-x: auto; } .plot svg { max-width: 100%; height: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } tr.mean td { font-weight: 600; }
+pre { overflow-x: auto; background: #f6f8fa; padding: 1rem; font-size: .85rem; }
+@media print { main { max-width: none; } pre { white-space: pre-wrap; } }
+`;
+
+/** A self-contained HTML page. */
+export function htmlPage(title: string, body: string): string {
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(title)}</title>
+<style>${STYLE}</style>
+</head>
+<body>
+<main>
+<h1>${escapeHtml(title)}</h1>
+${body}
+</main>
+</body>
+</html>
+`;
+}
+
+/** Text as HTML. */
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+/** Sentences that a reader of the scores has to know. */
+export function warningsHtml(sentences: readonly string[]): string {
+  return sentences.map((text) => `<p class="warning">${escapeHtml(text)}</p>`).join('\n');
+}
+
+/** Rows of text as a table; the first row is its head. */
+export function tableHtml(rows: readonly (readonly string[])[]): string {
+  const [head, ...body] = rows;
+  const cells = (row: readonly string[], tag: string) =>
+    row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
+  const lines = body.map((row) => {
+    const isMean = row[0] === 'average' || row[0] === 'zero-shot';
+    return `<tr${isMean ? ' class="mean"' : ''}>${cells(row, 'td')}</tr>`;
+  });
+  const table = `<table><thead><tr>${cells(head!, 'th')}</tr></thead><tbody>${lines.join('')}</tbody></table>`;
+  return `<div class="scroll">${table}</div>`;
+}
+
+/** Bars of one version of a model. */
+export interface BarSeries {
+  readonly name: string;
+  /** One a category. */
+  readonly values: readonly number[];
+  /** The range that each bar's end may lie in. */
+  readonly ranges?: readonly Range95[];
+}
+
+/** A bar chart as SVG. */
+export function barChart(
+  categories: readonly string[],
+  series: readonly BarSeries[],
+  colours: readonly string[] = COLOURS,
+): string {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 960, height: 340 });
+  chart.setOption({
+    animation: false,
+    color: [...colours],
+    legend: { top: 0, data: series.map(({ name }) => name) },
+    grid: { left: 40, right: 10, top: 40, bottom: 30 },
+    xAxis: { type: 'category', data: [...categories], axisLabel: { interval: 0 } },
+    yAxis: { type: 'value' },
+    series: series.flatMap((one, place) => [bars(one), ...whiskers(one, place, series.length)]),
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return `<div class="plot">${svg}</div>`;
+}
+
+const bars = ({ name, values }: BarSeries) => ({
+  type: 'bar' as const,
+  name,
+  barGap: '0%',
+  barCategoryGap: '20%',
+  data: values.map((value) => Number(value.toFixed(2))),
+});
+
+/** A line from low to high in the middle of each bar. */
+function whiskers({ name, ranges }: BarSeries, place: number, count: number) {
+  if (!ranges) return [];
+  return [
+    {
+      type: 'custom' as const,
+      name: `${name}, 95 % interval`,
+      z: 3,
+      data: ranges.map(({ low, high }, i) => [i, Number(low.toFixed(2)), Number(high.toFixed(2))]),
+      renderItem: (
+        _: unknown,
+        api: {
+          value(dimension: number): number | string;
+          coord(point: number[]): number[];
+          size?(span: number[]): number | number[];
+        },
+      ) => {
+        const category = Number(api.value(0));
+        const [x, top] = api.coord([category, Number(api.value(2))]) as [number, number];
+        const bottom = api.coord([category, Number(api.value(1))])[1]!;
+        const width = 0.8 * (api.size!([1, 0]) as number[])[0]!;
+        const middle = x + width * ((place + 0.5) / count - 0.5);
+        const cap = Math.min(3, width / count / 4);
+        const line = (x1: number, y1: number, x2: number, y2: number) => ({
+          type: 'line' as const,
+          shape: { x1, y1, x2, y2 },
+          style: { stroke: '#1b1f24', lineWidth: 1 },
+        });
+        return {
+          type: 'group' as const,
+          children: [
+            line(middle, top, middle, bottom),
+            line(middle - cap, top, middle + cap, top),
+            line(middle - cap, bottom, middle + cap, bottom),
+          ],
+        };
+      },
+    },
+  ];
+}
+
+/** A score as people read it: 0.812 is 81.2. */
+export function points(score: number): string {
+  return (100 * score).toFixed(1);
+}
+
+/** A change of a score with its sign: −0.42. */
+export function signedPoints(difference: number): string {
+  return `${difference < 0 ? '−' : '+'}${Math.abs(100 * difference).toFixed(2)}`;
+}
+
+/** A p value as people read it. */
+export function pValue(p: number): string {
+  return p < 0.001 ? '<0.001' : p.toFixed(3);
+}
