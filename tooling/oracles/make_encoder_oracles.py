@@ -187,6 +187,64 @@ def make_quantized(folder, seed):
     (folder / "oracle.json").write_text(json.dumps(oracle, separators=(",", ":")) + "\n")
 
 
+def make_packed(folder, seed):
+    """A model of 2, 3, 4 and 8 bits in the compressed-tensors layout, in groups and with dynamic inputs."""
+    from compressed_tensors.compressors import ModelCompressor
+    from compressed_tensors.quantization import QuantizationConfig, apply_quantization_config
+
+    config = config_of("BertForSequenceClassification")
+    config._attn_implementation = "eager"
+    model = transformers.BertForSequenceClassification(config).eval()
+    draw(model, seed)
+    sites = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear) or name == "bert.embeddings.word_embeddings"
+    ]
+    token = dict(num_bits=8, type="int", symmetric=True, strategy="token", dynamic=True)
+
+    def part_of(name):
+        if "embeddings" in name:
+            return 0
+        return 1 if ".attention.self." in name else 2 if ".intermediate." in name else 3
+
+    def scheme(part):
+        bits, group = [(4, None), (4, 16), (3, None), (2, 32)][part]
+        strategy = dict(strategy="channel") if group is None else dict(strategy="group", group_size=group)
+        weights = dict(num_bits=bits, type="int", symmetric=True, dynamic=False, **strategy)
+        inputs = dict(input_activations=token) if part in (1, 2) else {}
+        targets = [name for name in sites if part_of(name) == part]
+        return dict(targets=targets, weights=weights, format="pack-quantized", **inputs)
+
+    quantization = QuantizationConfig(
+        format="pack-quantized", config_groups={f"group_{part}": scheme(part) for part in range(4)}
+    )
+    apply_quantization_config(model, quantization)
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            if name in sites:
+                bits, group = [(4, None), (4, 16), (3, None), (2, 32)][part_of(name)]
+                rows, columns = module.weight.shape
+                grouped = module.weight.abs().reshape(rows, -1, group or columns)
+                module.weight_scale.copy_(grouped.amax(dim=2) / (2 ** (bits - 1) - 1))
+        # The numbers are those of float inputs: the library's dynamic grid has the largest magnitude of a token on a
+        # tie, so the last bit of a float32 decides where it goes, and no two implementations agree.
+        schemes = [module.quantization_scheme for name, module in model.named_modules() if name in sites]
+        inputs = [scheme.input_activations for scheme in schemes]
+        for scheme in schemes:
+            scheme.input_activations = None
+        logits = torch.cat([model(input_ids=torch.tensor([sequence])).logits for sequence in SEQUENCES])
+        for scheme, activations in zip(schemes, inputs):
+            scheme.input_activations = activations
+    compressor = ModelCompressor.from_pretrained_model(model, quantization_format="pack-quantized")
+    compressor.compress_model(model)
+    shutil.rmtree(folder, ignore_errors=True)
+    model.save_pretrained(folder)
+    compressor.update_config(folder)
+    oracle = {"sequences": SEQUENCES, "logits": rounded(logits)}
+    (folder / "oracle.json").write_text(json.dumps(oracle, separators=(",", ":")) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("packages/models/test/oracles"))
@@ -196,6 +254,7 @@ def main():
     for seed, (name, (class_name, second_type, dtype, sharded)) in enumerate(MODELS.items()):
         make(out / name, class_name, second_type, dtype, sharded, seed)
     make_quantized(out / "bert-sequence-int8", len(MODELS))
+    make_packed(out / "bert-sequence-packed", len(MODELS) + 1)
 
 
 if __name__ == "__main__":

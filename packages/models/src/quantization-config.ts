@@ -2,58 +2,70 @@ import { type AffineGrid, SdqError, type Site } from '@sdq/core';
 import { z } from 'zod';
 
 const METHOD = 'compressed-tensors';
-const FORMAT = 'int-quantized';
+const INTEGERS = 'int-quantized';
+const PACKED = 'pack-quantized';
+/** Packed as `pack-quantized`, but a bit of 0 means -1: that format has no symmetric integers of 1 bit. */
+const SIGNS = 'sdq-sign-quantized';
+const MIXED = 'mixed-precision';
 const MAX_GROUPS = 1024;
 const MAX_TARGETS = 65_536;
 
-/** The bits of each quantized site, by its name in the files. */
-export type QuantizedSites = Map<
-  Site,
-  { readonly weightBits: number; readonly activationBits: number | undefined }
->;
+/** How a site is quantized. */
+export interface QuantizedSite {
+  readonly weightBits: number;
+  /** How many neighbouring columns share a scale; undefined: the whole row. */
+  readonly groupSize: number | undefined;
+  readonly activationBits: number | undefined;
+  /** Whether the input gets a grid a token when the model runs, not one from the file. */
+  readonly perToken: boolean;
+}
+
+/** How each quantized site is stored, by its name in the files. */
+export type QuantizedSites = Map<Site, QuantizedSite>;
 
 /**
- * `quantization_config` of config.json, as the compressed-tensors library (Neural Magic, 2024) defines it: sites of
- * the same bits make a group, with their full names as its targets.
+ * `quantization_config` of config.json, as the compressed-tensors library (Neural Magic, 2024) defines it: sites that
+ * are quantized alike make a group, with their full names as its targets.
  */
 export function quantizationConfig(sites: QuantizedSites): Record<string, unknown> {
-  const groups = new Map<
-    string,
-    { weightBits: number; activationBits: number | undefined; targets: Site[] }
-  >();
-  for (const [site, { weightBits, activationBits }] of sites) {
-    const key = `${weightBits} ${activationBits}`;
-    const group = groups.get(key) ?? { weightBits, activationBits, targets: [] };
+  const groups = new Map<string, { kind: QuantizedSite; targets: Site[] }>();
+  for (const [site, kind] of sites) {
+    const key = JSON.stringify(Object.values(kind));
+    const group = groups.get(key) ?? { kind, targets: [] };
     group.targets.push(site);
     groups.set(key, group);
   }
+  const formats = new Set([...groups.values()].map(({ kind }) => formatOf(kind)));
+  const [format] = formats;
   return {
     quant_method: METHOD,
-    format: FORMAT,
+    format: formats.size > 1 ? MIXED : (format ?? INTEGERS),
     quantization_status: 'compressed',
     config_groups: Object.fromEntries(
-      [...groups.values()].map(({ weightBits, activationBits, targets }, index) => [
+      [...groups.values()].map(({ kind, targets }, index) => [
         `group_${index}`,
         {
           targets,
           // Without it the library would guess another format for weights whose input stays float.
-          format: FORMAT,
+          format: formatOf(kind),
           weights: {
-            num_bits: weightBits,
+            num_bits: kind.weightBits,
             type: 'int',
             symmetric: true,
-            strategy: 'channel',
+            ...(kind.groupSize === undefined
+              ? { strategy: 'channel' }
+              : { strategy: 'group', group_size: kind.groupSize }),
             dynamic: false,
           },
           input_activations:
-            activationBits === undefined
+            kind.activationBits === undefined
               ? null
               : {
-                  num_bits: activationBits,
+                  num_bits: kind.activationBits,
                   type: 'int',
-                  symmetric: false,
-                  strategy: 'tensor',
-                  dynamic: false,
+                  symmetric: kind.perToken,
+                  strategy: kind.perToken ? 'token' : 'tensor',
+                  dynamic: kind.perToken,
                 },
           output_activations: null,
         },
@@ -63,29 +75,43 @@ export function quantizationConfig(sites: QuantizedSites): Record<string, unknow
   };
 }
 
-const bits = z.int().min(2).max(8);
+function formatOf({ weightBits }: QuantizedSite): string {
+  return weightBits === 8 ? INTEGERS : weightBits === 1 ? SIGNS : PACKED;
+}
+
+const format = z.enum([INTEGERS, PACKED, SIGNS, MIXED]);
+const inputSchema = z.union([
+  z.object({
+    num_bits: z.int().min(2).max(8),
+    type: z.literal('int'),
+    symmetric: z.literal(false),
+    strategy: z.literal('tensor'),
+    dynamic: z.literal(false),
+  }),
+  z.object({
+    num_bits: z.int().min(2).max(8),
+    type: z.literal('int'),
+    symmetric: z.literal(true),
+    strategy: z.literal('token'),
+    dynamic: z.literal(true),
+  }),
+]);
 const configSchema = z.object({
   quant_method: z.literal(METHOD),
-  format: z.literal(FORMAT),
+  format,
   config_groups: z.record(
     z.string(),
     z.object({
       targets: z.array(z.string()).max(MAX_TARGETS),
+      format: format.nullish(),
       weights: z.object({
-        num_bits: bits,
+        num_bits: z.int().min(1).max(8),
         type: z.literal('int'),
         symmetric: z.literal(true),
-        strategy: z.literal('channel'),
+        strategy: z.enum(['channel', 'group']),
+        group_size: z.int().min(1).nullish(),
       }),
-      input_activations: z
-        .object({
-          num_bits: bits,
-          type: z.literal('int'),
-          symmetric: z.literal(false),
-          strategy: z.literal('tensor'),
-          dynamic: z.literal(false),
-        })
-        .nullish(),
+      input_activations: inputSchema.nullish(),
     }),
   ),
 });
@@ -98,14 +124,8 @@ const configSchema = z.object({
  */
 export function readQuantization(json: unknown, source: string): QuantizedSites {
   const parsed = configSchema.safeParse(json);
-  if (!parsed.success) {
-    const field = ['quantization_config', ...(parsed.error.issues[0]?.path ?? [])].join('.');
-    throw new SdqError(
-      'bad-checkpoint',
-      `${source}: ${field} is not what can be loaded: integers in the ${METHOD} layout with static activations.`,
-    );
-  }
-  const groups = Object.values(parsed.data.config_groups);
+  if (!parsed.success) throw unusable(source, parsed.error.issues[0]?.path ?? []);
+  const groups = Object.entries(parsed.data.config_groups);
   if (groups.length > MAX_GROUPS) {
     throw new SdqError(
       'bad-checkpoint',
@@ -113,12 +133,32 @@ export function readQuantization(json: unknown, source: string): QuantizedSites 
     );
   }
   const sites: QuantizedSites = new Map();
-  for (const { targets, weights, input_activations } of groups) {
+  for (const [name, { targets, weights, input_activations: input, format }] of groups) {
+    // A 1-bit weight in the library's own format is not symmetric, whatever the file says.
+    if (weights.num_bits === 1 && (format ?? parsed.data.format) !== SIGNS) {
+      throw unusable(source, ['config_groups', name, 'format']);
+    }
+    if (weights.strategy === 'group' && weights.group_size == null) {
+      throw unusable(source, ['config_groups', name, 'weights', 'group_size']);
+    }
     for (const site of targets) {
-      sites.set(site, { weightBits: weights.num_bits, activationBits: input_activations?.num_bits });
+      sites.set(site, {
+        weightBits: weights.num_bits,
+        groupSize: weights.strategy === 'group' ? weights.group_size! : undefined,
+        activationBits: input?.num_bits,
+        perToken: input?.dynamic ?? false,
+      });
     }
   }
   return sites;
+}
+
+function unusable(source: string, path: readonly PropertyKey[]): SdqError {
+  const field = ['quantization_config', ...path].join('.');
+  return new SdqError(
+    'bad-checkpoint',
+    `${source}: ${field} is not what can be loaded: symmetric integers in the ${METHOD} layout.`,
+  );
 }
 
 /**

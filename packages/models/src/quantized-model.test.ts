@@ -17,14 +17,18 @@ import { readSafetensorsHeader } from './safetensors.ts';
 
 const oracles = new URL('../test/oracles/', import.meta.url).pathname;
 const int8 = join(oracles, 'bert-sequence-int8');
+const packed = join(oracles, 'bert-sequence-packed');
 const folder = temporaryFolder();
 
 beforeAll(() => tf.setBackend('cpu'));
 
-describe('a model that the compressed-tensors library made', () => {
+describe.each([
+  ['int8', int8],
+  ['packed, in groups, with dynamic inputs', packed],
+])('a model that the compressed-tensors library made: %s', (_, path) => {
   it('gives the logits that the library gives', async () => {
-    const model = await loadQuantizedModel(int8);
-    const oracle = JSON.parse(await readFile(join(int8, 'oracle.json'), 'utf8')) as {
+    const model = await loadQuantizedModel(path);
+    const oracle = JSON.parse(await readFile(join(path, 'oracle.json'), 'utf8')) as {
       sequences: number[][];
       logits: number[];
     };
@@ -38,11 +42,11 @@ describe('a model that the compressed-tensors library made', () => {
   });
 
   it('is saved again with the same tensors and groups', async () => {
-    const model = await loadQuantizedModel(int8);
+    const model = await loadQuantizedModel(path);
     await saveQuantizedModel(folder.path, model);
-    expect(await tensorsOf(folder.path)).toEqual(await tensorsOf(int8));
-    const [own, theirs] = await Promise.all([folder.path, int8].map(quantizationOf));
-    expect(theirs).toMatchObject(own ?? {});
+    expect(await tensorsOf(folder.path)).toEqual(await tensorsOf(path));
+    const [own, theirs] = await Promise.all([folder.path, path].map(quantizationOf));
+    expect(sorted(theirs)).toMatchObject(sorted(own));
     expect(await loadQuantizedModel(folder.path)).toEqual(model);
   });
 });
@@ -61,6 +65,29 @@ describe('saveQuantizedModel', () => {
     });
     await saveQuantizedModel(folder.path, { ...model, weights });
     expect(await loadQuantizedModel(folder.path)).toEqual({ ...model, weights });
+  });
+
+  it.each([4, 3, 2, 1])('packs %i bits into as many bits', async (bits) => {
+    const model = await changed(() => undefined);
+    const { shape, scales } = model.weights.get('pooler.dense.weight')!;
+    const levels =
+      bits === 1 ? [-1, 1] : Array.from({ length: 2 ** bits - 1 }, (_, i) => i - 2 ** (bits - 1) + 1);
+    const values = Int8Array.from(
+      { length: shape[0] * shape[1] },
+      (_, i) => levels[(i * 7) % levels.length]!,
+    );
+    const rows = {
+      bits,
+      shape,
+      values,
+      scales: Float32Array.from([...scales, ...scales]),
+      groupSize: shape[1] / 2,
+    };
+    const weights = new Map(model.weights).set('pooler.dense.weight', rows);
+    await saveQuantizedModel(folder.path, { ...model, weights });
+    expect(await loadQuantizedModel(folder.path)).toEqual({ ...model, weights });
+    const { tensors } = await readSafetensorsHeader(join(folder.path, 'model.safetensors'));
+    expect(tensors.get('bert.pooler.dense.weight_packed')!.bytes).toBe((shape[0] * shape[1] * bits) / 8);
   });
 
   it.each([
@@ -89,11 +116,24 @@ describe('loadQuantizedModel', () => {
 
   it.each([
     ['dynamic activations', '"dynamic": false', '"dynamic": true'],
-    ['another format', '"format": "int-quantized"', '"format": "pack-quantized"'],
+    ['another format', '"format": "int-quantized"', '"format": "naive-quantized"'],
     ['another library', 'compressed-tensors', 'gptq'],
   ])('refuses %s', async (_, from, to) => {
     await changeConfig((text) => text.replaceAll(from, to));
     await expect(loadQuantizedModel(folder.path)).rejects.toMatchObject({ code: 'bad-checkpoint' });
+  });
+
+  it.each([
+    ['groups that do not divide', '"group_size": 16', '"group_size": 12', 'groups of 12 do not divide'],
+    ['groups without a size', '"group_size": 16', '"group_size": null', 'group_size'],
+    ['the bits of another packing', '"num_bits": 3', '"num_bits": 5', 'weight_packed'],
+    ['1 bit in a format that has none', '"num_bits": 2', '"num_bits": 1', 'format'],
+  ])('refuses %s', async (_, from, to, message) => {
+    await changeConfig((text) => text.replaceAll(from, to), packed);
+    await expect(loadQuantizedModel(folder.path)).rejects.toThrow(message);
+    await expect(loadQuantizedModel(folder.path)).rejects.toMatchObject({
+      code: expect.stringMatching(/^bad-(checkpoint|shape)$/),
+    });
   });
 
   it('is told apart from a float model', async () => {
@@ -111,7 +151,10 @@ class RoundedInputs extends FloatOps {
   }
 
   override linear(site: Site, x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-    const { scale, zeroPoint, qMin, qMax } = this.model.grids.get(site)!;
+    const { grids } = this.model;
+    const grid = grids.get(site);
+    if (!grid) return super.linear(site, x, weight, bias);
+    const { scale, zeroPoint, qMin, qMax } = grid;
     const rounded = x.div(scale).add(zeroPoint).round().clipByValue(qMin, qMax).sub(zeroPoint).mul(scale);
     return super.linear(site, rounded, weight, bias);
   }
@@ -120,9 +163,10 @@ class RoundedInputs extends FloatOps {
 function floats(model: QuantizedModel): Map<string, tf.Tensor> {
   const parameters = new Map<string, tf.Tensor>();
   for (const [name, { shape, data }] of model.floats) parameters.set(name, tf.tensor(data, [...shape]));
-  for (const [name, { shape, values, scales }] of model.weights) {
+  for (const [name, { shape, values, scales, groupSize }] of model.weights) {
     const [rows, columns] = shape;
-    const data = Float32Array.from(values, (value, i) => value * scales[Math.floor(i / columns)]!);
+    const size = groupSize ?? columns;
+    const data = Float32Array.from(values, (value, i) => value * scales[Math.floor(i / size)]!);
     parameters.set(name, tf.tensor(data, [rows, columns]));
   }
   return parameters;
@@ -135,8 +179,8 @@ async function changed(change: (grids: Map<Site, AffineGrid>) => unknown): Promi
   return { ...model, grids };
 }
 
-async function changeConfig(change: (text: string) => string): Promise<void> {
-  await cp(int8, folder.path, { recursive: true });
+async function changeConfig(change: (text: string) => string, from = int8): Promise<void> {
+  await cp(from, folder.path, { recursive: true });
   const path = join(folder.path, 'config.json');
   await writeFile(path, change(await readFile(path, 'utf8')));
 }
@@ -144,6 +188,16 @@ async function changeConfig(change: (text: string) => string): Promise<void> {
 async function tensorsOf(path: string): Promise<Map<string, string>> {
   const { tensors } = await readSafetensorsHeader(join(path, 'model.safetensors'));
   return new Map([...tensors].map(([name, { dtype, shape }]) => [name, `${dtype} ${shape}`]));
+}
+
+/** Groups by their targets, since their order says nothing. */
+function sorted(quantization: object | undefined): object {
+  const { config_groups, ...rest } = quantization as { config_groups: Record<string, { targets: string[] }> };
+  const groups = Object.values(config_groups).map((group) => ({
+    ...group,
+    targets: [...group.targets].sort(),
+  }));
+  return { ...rest, groups: groups.sort((a, b) => (a.targets[0]! < b.targets[0]! ? -1 : 1)) };
 }
 
 async function quantizationOf(path: string): Promise<object> {

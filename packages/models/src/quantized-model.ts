@@ -1,6 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AffineGrid, type QuantizedRows, SdqError, type Site } from '@sdq/core';
+import {
+  type AffineGrid,
+  packIntegers,
+  type QuantizedRows,
+  SdqError,
+  type Site,
+  unpackIntegers,
+  wordsPerRow,
+} from '@sdq/core';
 import { writeFileAtomically } from './atomic-file.ts';
 import {
   CONFIG_FILE,
@@ -20,6 +28,7 @@ import { familyOf } from './families.ts';
 import type { HostTensor } from './host-tensor.ts';
 import {
   activationBitsOf,
+  type QuantizedSite,
   type QuantizedSites,
   quantizationConfig,
   readQuantization,
@@ -43,14 +52,19 @@ export interface QuantizedModel {
   readonly weights: ReadonlyMap<string, QuantizedRows>;
   /** The grids of linear layers' inputs, by site. */
   readonly grids: ReadonlyMap<Site, AffineGrid>;
+  /** The bits of linear layers' inputs that get a symmetric grid a token when the model runs, by site. */
+  readonly perToken?: ReadonlyMap<Site, number>;
   /** All other parameters, by name. */
   readonly floats: ReadonlyMap<string, HostTensor>;
 }
 
 /**
- * Saves a quantized model in the compressed-tensors layout (format `int-quantized`), which the Hugging Face library
- * reads: config.json with `quantization_config`, tokenizer.json, and model.safetensors with, for each quantized
- * site, `weight` (int8), `weight_scale` and, where its input is quantized, `input_scale` and `input_zero_point`.
+ * Saves a quantized model in the compressed-tensors layout, which the Hugging Face library reads: config.json with
+ * `quantization_config`, tokenizer.json, and model.safetensors with, for each quantized site, `weight_scale` and, where
+ * its input has a grid, `input_scale` and `input_zero_point`. Weights of 8 bits are int8 in `weight` (the layout's
+ * format `int-quantized`); those of fewer are packed into int32 words in `weight_packed`, beside `weight_shape` (format
+ * `pack-quantized`). The layout has no symmetric integers of 1 bit: those are packed alike, under a format name of our
+ * own, so that the library refuses the file and does not misread it.
  *
  * The layout's activations are signed, ours unsigned: q - 2^(bits-1) is stored, which is the same grid.
  *
@@ -69,7 +83,7 @@ export async function saveQuantizedModel(
   model: QuantizedModel,
   options: { readonly tokenizerFrom?: string | undefined } = {},
 ): Promise<void> {
-  const { config, head, weights, grids, floats } = model;
+  const { config, head, weights, grids, floats, perToken } = model;
   const stored = (name: string) => (isInHead(name) ? name : familyOf(config.family).prefix + name);
   const values = new Map<string, SafetensorsValue>();
   const sites: QuantizedSites = new Map();
@@ -86,16 +100,21 @@ export async function saveQuantizedModel(
     }
     const site = siteOf(name);
     const grid = grids.get(site);
-    values.set(stored(name), { shape: rows.shape, data: rows.values });
-    values.set(stored(`${site}.weight_scale`), { shape: [rows.shape[0], 1], data: rows.scales });
+    for (const [field, value] of weightTensors(rows)) values.set(stored(`${site}.${field}`), value);
     if (grid !== undefined) {
       const { scale, zeroPoint } = storeGrid(site, grid);
       values.set(stored(`${site}.input_scale`), { shape: [1], data: Float32Array.of(scale) });
       values.set(stored(`${site}.input_zero_point`), { shape: [1], data: Int8Array.of(zeroPoint) });
     }
-    sites.set(stored(site), { weightBits: rows.bits, activationBits: grid && activationBitsOf(site, grid) });
+    const tokenBits = perToken?.get(site);
+    sites.set(stored(site), {
+      weightBits: rows.bits,
+      groupSize: rows.groupSize,
+      activationBits: tokenBits ?? (grid && activationBitsOf(site, grid)),
+      perToken: tokenBits !== undefined,
+    });
   }
-  for (const site of grids.keys()) {
+  for (const site of [...grids.keys(), ...(perToken?.keys() ?? [])]) {
     if (!sites.has(stored(site))) {
       throw new SdqError('bad-value', `The grid of "${site}" has no quantized weight to stand beside.`);
     }
@@ -132,21 +151,24 @@ export async function loadQuantizedModel(folder: string): Promise<QuantizedModel
     const stored = storedNames(config, files.names());
     const weights = new Map<string, QuantizedRows>();
     const grids = new Map<Site, AffineGrid>();
+    const perToken = new Map<Site, number>();
     const floats = new Map<string, HostTensor>();
     for (const [name, shape] of wantedShapes(config, head, stored)) {
-      const file = stored.get(name);
+      const site = siteOf(name);
+      const file = stored.get(name) ?? stored.get(`${site}.weight_packed`);
       const bits = file === undefined ? undefined : quantized.get(siteOf(file));
       if (bits === undefined || !name.endsWith('.weight')) {
         floats.set(name, await readParameter(files, stored, name, shape));
         continue;
       }
-      weights.set(name, await readRows(files, stored, name, shape, bits.weightBits));
-      if (bits.activationBits !== undefined) {
-        const site = siteOf(name);
+      weights.set(name, await readRows(files, stored, name, shape, bits));
+      if (bits.perToken) perToken.set(site, bits.activationBits!);
+      else if (bits.activationBits !== undefined) {
         grids.set(site, await readGrid(files, stored, site, bits.activationBits));
       }
     }
-    return { config, head, weights, grids, floats };
+    const model = { config, head, weights, grids, floats };
+    return perToken.size === 0 ? model : { ...model, perToken };
   } finally {
     await files.close();
   }
@@ -198,17 +220,42 @@ async function readGrid(
   return scale === ZERO_GRID_SCALE ? ZERO_GRID : { scale, zeroPoint, qMin: 0, qMax };
 }
 
+/** What stands for a weight in the file, by the ends of its tensors' names. */
+function weightTensors(rows: QuantizedRows): [field: string, value: SafetensorsValue][] {
+  const { bits, shape, values, scales, groupSize } = rows;
+  const scale = { shape: [shape[0], groupSize === undefined ? 1 : shape[1] / groupSize], data: scales };
+  if (bits === 8) {
+    return [
+      ['weight', { shape, data: values }],
+      ['weight_scale', scale],
+    ];
+  }
+  const packed = packIntegers(values, shape, bits);
+  return [
+    ['weight_packed', { shape: [shape[0], wordsPerRow(shape[1], bits)], data: packed }],
+    ['weight_scale', scale],
+    ['weight_shape', { shape: [2], data: BigInt64Array.of(BigInt(shape[0]), BigInt(shape[1])) }],
+  ];
+}
+
 async function readRows(
   files: WeightFiles,
   stored: ReadonlyMap<string, string>,
   name: string,
   shape: readonly number[],
-  bits: number,
+  { weightBits: bits, groupSize }: QuantizedSite,
 ): Promise<QuantizedRows> {
   const [rows = 0, columns = 0] = shape;
-  const values = await readIntegers(files, stored, name, shape);
-  const scales = (await readParameter(files, stored, `${siteOf(name)}.weight_scale`, [rows, 1])).data;
-  const limit = 2 ** (bits - 1) - 1;
+  if (groupSize !== undefined && columns % groupSize !== 0) {
+    throw new SdqError(
+      'bad-checkpoint',
+      `${files.source}: groups of ${groupSize} do not divide the ${columns} columns of "${name}".`,
+    );
+  }
+  const groups = groupSize === undefined ? 1 : columns / groupSize;
+  const values = await readWeight(files, stored, name, [rows, columns], bits);
+  const scales = (await readParameter(files, stored, `${siteOf(name)}.weight_scale`, [rows, groups])).data;
+  const limit = Math.max(1, 2 ** (bits - 1) - 1);
   let largest = 0;
   for (let i = 0; i < values.length; i++) {
     const magnitude = Math.abs(values[i]!);
@@ -220,10 +267,27 @@ async function readRows(
       `${files.source}: "${name}" holds ${largest}, more than ${bits} bits can.`,
     );
   }
-  if (!scales.every((scale) => scale > 0 && Number.isFinite(scale))) {
+  // At 1 bit there is no integer for zero: a group of zeros has the scale 0.
+  const usable = (scale: number) => (scale > 0 || (bits === 1 && scale === 0)) && Number.isFinite(scale);
+  if (!scales.every(usable)) {
     throw new SdqError('bad-checkpoint', `${files.source}: "${name}" has a scale that is not above zero.`);
   }
-  return { bits, shape: [rows, columns], values, scales };
+  const found = { bits, shape: [rows, columns] as const, values, scales };
+  return groupSize === undefined ? found : { ...found, groupSize };
+}
+
+async function readWeight(
+  files: WeightFiles,
+  stored: ReadonlyMap<string, string>,
+  name: string,
+  shape: readonly [rows: number, columns: number],
+  bits: number,
+): Promise<Int8Array> {
+  const packedName = `${siteOf(name)}.weight_packed`;
+  const file = stored.get(packedName);
+  if (file === undefined) return readIntegers(files, stored, name, shape);
+  checkShape(files.source, packedName, [shape[0], wordsPerRow(shape[1], bits)], files.entry(file)!.shape);
+  return unpackIntegers(await files.readInt32(file), shape, bits);
 }
 
 async function readIntegers(

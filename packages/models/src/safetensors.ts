@@ -17,7 +17,7 @@ const LENGTH_BYTES = 8;
 const CHUNK_BYTES = 4 * 2 ** 20;
 
 /** The element types that are read and written here. */
-export type SafetensorsType = 'F32' | 'F16' | 'BF16' | 'I8' | 'U8' | 'I32';
+export type SafetensorsType = 'F32' | 'F16' | 'BF16' | 'I8' | 'U8' | 'I32' | 'I64';
 
 const bytesPerElement: Readonly<Record<string, number>> = {
   BOOL: 1,
@@ -57,7 +57,8 @@ export type SafetensorsValue =
   | { readonly shape: readonly number[]; readonly data: Float32Array }
   | { readonly shape: readonly number[]; readonly data: Int8Array }
   | { readonly shape: readonly number[]; readonly data: Uint8Array }
-  | { readonly shape: readonly number[]; readonly data: Int32Array };
+  | { readonly shape: readonly number[]; readonly data: Int32Array }
+  | { readonly shape: readonly number[]; readonly data: BigInt64Array };
 
 /**
  * Reads and checks the header of a safetensors file: its length, every tensor's offsets (inside the file, without
@@ -140,6 +141,15 @@ export class SafetensorsFile {
     return values;
   }
 
+  /** A tensor of type I32, as it is; errors as {@link readFloats}. */
+  async readInt32(name: string): Promise<Int32Array> {
+    const entry = this.entry(name);
+    if (entry.dtype !== 'I32') throw this.wrongType(name, entry, 'I32');
+    const values = new Int32Array(sizeOf(entry.shape));
+    await readFully(this.file, bytesOf(values), entry.offset, this.path);
+    return values;
+  }
+
   private entry(name: string): SafetensorsEntry {
     const entry = this.header.tensors.get(name);
     if (entry === undefined) throw new SdqError('missing-tensor', `${this.path} has no tensor "${name}".`);
@@ -202,6 +212,7 @@ export async function writeSafetensors(
 function typeOf(data: SafetensorsValue['data']): SafetensorsType {
   if (data instanceof Float32Array) return 'F32';
   if (data instanceof Int8Array) return 'I8';
+  if (data instanceof BigInt64Array) return 'I64';
   return data instanceof Uint8Array ? 'U8' : 'I32';
 }
 

@@ -91,6 +91,10 @@ export class WeightFiles {
     return this.owner(name).readInt8(name);
   }
 
+  readInt32(name: string): Promise<Int32Array> {
+    return this.owner(name).readInt32(name);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.files.map((file) => file.close()));
   }
