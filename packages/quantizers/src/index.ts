@@ -1,6 +1,9 @@
+export { type AdaRoundOptions, adaRound } from './adaround.ts';
 export { gridForRange } from './affine-grid.ts';
 export { EntropyObserver } from './entropy-observer.ts';
 export { FakeQuantizedOps, type FakeQuantizedOptions } from './fake-quantized-ops.ts';
+export { type GptqOptions, gptq } from './gptq.ts';
+export { Gram, outputError } from './gram.ts';
 export { initialSteps, LearnedStepQuantizer, learnedStepQuantize, type StepLevels } from './learned-step.ts';
 export { MinMaxObserver } from './min-max-observer.ts';
 export { MovingAverageObserver } from './moving-average-observer.ts';
@@ -19,6 +22,7 @@ export {
   type ResolvedPlan,
   resolvePlan,
 } from './plan.ts';
+export { constantShare, linearShare, type QuantNoise, quantNoise } from './quant-noise.ts';
 export {
   dequantizeRows,
   perChannel,

@@ -1,0 +1,140 @@
+import { type Granularity, type QuantizedRows, SdqError, type Site } from '@sdq/core';
+import * as tf from '@tensorflow/tfjs';
+import { floatsOf, type Gram, outputError } from './gram.ts';
+import { checkWeightBits, elementsPerScale, largestLevel, nearestLevel, weightGrid } from './weight-grid.ts';
+
+/** How {@link adaRound} runs. */
+export interface AdaRoundOptions {
+  readonly steps?: number;
+  readonly learningRate?: number;
+  /** How much the pull of each rounding towards up or down counts against the error. */
+  readonly pull?: number;
+}
+
+// The rectified sigmoid reaches beyond 0 and 1, so that it arrives there (equation 23).
+const STRETCH_LOW = -0.1;
+const STRETCH_HIGH = 1.1;
+/** The share of the steps in which nothing pulls yet, and the exponents between which the pull sharpens. */
+const WARMUP = 0.2;
+const SOFT = 20;
+const SHARP = 2;
+
+/**
+ * Rounds each weight up or down, as it serves the outputs on the calibration inputs: the roundings are learned, by
+ * gradient descent on the output error with a pull towards a decision.
+ *
+ * The error is measured through the Gram matrix, so no inputs are kept; where learning did not beat rounding to nearest,
+ * nearest is returned. Source: Nagel et al. 2020, "Up or Down? Adaptive Rounding for Post-Training Quantization",
+ * equations 21 to 24.
+ *
+ * @param weight - [out, in]
+ * @param gram - of the inputs
+ * @param bits - 2 to 8; 2 is ternary
+ * @throws SdqError `bad-option`; `bad-shape`; `bad-value` when a weight is not finite: names the site
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs';
+ * import { adaRound, Gram } from '@sdq/quantizers';
+ *
+ * const gram = new Gram(2);
+ * gram.add(tf.tensor2d([[1, 1], [2, 2.1]]));
+ * // Rounded alone 0.6 and 0.6 would both be 1, though their inputs are nearly equal.
+ * const { values } = adaRound(Float32Array.of(0.6, 0.6, 3, 0), [2, 2], gram, 3, 'tensor');
+ * values[0]! + values[1]!; // 1
+ * ```
+ */
+export function adaRound(
+  weight: ArrayLike<number>,
+  shape: readonly [rows: number, columns: number],
+  gram: Gram,
+  bits: number,
+  granularity: Granularity,
+  options: AdaRoundOptions = {},
+  site?: Site,
+): QuantizedRows {
+  const { steps = 300, learningRate = 0.02, pull = 0.03 } = options;
+  const [rows, columns] = shape;
+  checkWeightBits(bits, 2);
+  if (!(steps >= 1 && learningRate > 0 && pull >= 0)) {
+    throw new SdqError(
+      'bad-option',
+      'AdaRound needs steps, a learning rate above 0 and a pull that is not negative.',
+    );
+  }
+  if (gram.size !== columns || weight.length !== rows * columns) {
+    throw new SdqError('bad-shape', `A Gram matrix of ${gram.size} inputs does not fit a weight [${shape}].`);
+  }
+  const size = elementsPerScale(granularity, shape, site);
+  const scales = Float32Array.from(
+    { length: weight.length / size },
+    (_, group) => weightGrid(weight, group * size, size, bits, site).scale,
+  );
+  const finish = (level: (i: number) => number): QuantizedRows => {
+    const values = Int8Array.from({ length: weight.length }, (_, i) => level(i));
+    if (granularity === 'tensor')
+      return { bits, shape, values, scales: new Float32Array(rows).fill(scales[0]!) };
+    return granularity === 'channel'
+      ? { bits, shape, values, scales }
+      : { bits, shape, values, scales, groupSize: size };
+  };
+  const scaleOf = (i: number) => scales[Math.floor(i / size)]!;
+  const nearest = finish((i) => nearestLevel(weight[i]!, scaleOf(i), bits));
+  const start = outputError(weight, floatsOf(nearest), gram);
+  if (start === 0) return nearest;
+  const up = learnRoundings();
+  const limit = largestLevel(bits);
+  const learned = finish((i) => {
+    const level = Math.floor(weight[i]! / scaleOf(i)) + (up[i]! >= 0.5 ? 1 : 0);
+    return Math.max(-limit, Math.min(limit, level));
+  });
+  return outputError(weight, floatsOf(learned), gram) < start ? learned : nearest;
+
+  /** How far up each weight is rounded, in [0, 1]. */
+  function learnRoundings(): Float32Array {
+    const count = weight.length;
+    const limit = largestLevel(bits);
+    const logits = Float32Array.from({ length: count }, (_, i) => {
+      const v = weight[i]! / scaleOf(i);
+      const share = (v - Math.floor(v) - STRETCH_LOW) / (STRETCH_HIGH - STRETCH_LOW);
+      return -Math.log(1 / share - 1);
+    });
+    const soft = new Float32Array(count);
+    const change = new Float32Array(count);
+    const [mean, square] = [new Float32Array(count), new Float32Array(count)];
+    // In units of the error of rounding to nearest, a weight: so the pull means the same in every layer.
+    const gramTensor = tf.tensor2d(
+      Float32Array.from(gram.matrix, (value) => (value * count) / (gram.count * start)),
+      [columns, columns],
+    );
+    for (let step = 1; step <= steps; step++) {
+      for (let i = 0; i < count; i++) {
+        const stretched = STRETCH_LOW + (STRETCH_HIGH - STRETCH_LOW) / (1 + Math.exp(-logits[i]!));
+        soft[i] = stretched < 0 ? 0 : Math.min(stretched, 1);
+        const scale = scaleOf(i);
+        const level = Math.floor(weight[i]! / scale) + soft[i]!;
+        change[i] = (level < -limit ? -limit : Math.min(level, limit)) * scale - weight[i]!;
+      }
+      const slopes = tf.tidy(() =>
+        tf.matMul(tf.tensor2d(change.slice(), [rows, columns]), gramTensor).dataSync(),
+      );
+      const progress = (step / steps - WARMUP) / (1 - WARMUP);
+      const beta = SHARP + (SOFT - SHARP) * (1 - Math.max(0, progress));
+      const pulls = progress > 0 ? pull : 0;
+      const [meanShare, squareShare] = [1 - 0.9 ** step, 1 - 0.999 ** step];
+      for (let i = 0; i < count; i++) {
+        const h = soft[i]!;
+        const sigmoid = 1 / (1 + Math.exp(-logits[i]!));
+        const inside = h > 0 && h < 1 ? (STRETCH_HIGH - STRETCH_LOW) * sigmoid * (1 - sigmoid) : 0;
+        const side = 2 * h - 1;
+        const decision = -2 * beta * Math.sign(side) * Math.abs(side) ** (beta - 1);
+        const gradient = (2 * slopes[i]! * scaleOf(i) + pulls * decision) * inside;
+        mean[i] = 0.9 * mean[i]! + 0.1 * gradient;
+        square[i] = 0.999 * square[i]! + 0.001 * gradient * gradient;
+        logits[i]! -= (learningRate * (mean[i]! / meanShare)) / (Math.sqrt(square[i]! / squareShare) + 1e-8);
+      }
+    }
+    gramTensor.dispose();
+    return soft;
+  }
+}

@@ -1,0 +1,118 @@
+import { hash32, SdqError } from '@sdq/core';
+import * as tf from '@tensorflow/tfjs';
+
+/** Which blocks of a weight one step of training quantizes. */
+export interface QuantNoise {
+  /** The share p of blocks that is quantized, in [0, 1]; 1 quantizes all, as evaluation does. */
+  readonly share: number;
+  /** How many neighbouring inputs of a row are drawn together. */
+  readonly blockSize: number;
+  /** Of the counter-based generator: the same seed draws the same blocks on every backend. */
+  readonly seed: number;
+}
+
+/**
+ * A weight of which a random share of blocks is quantized and the rest is left as it is, not rescaled.
+ *
+ * The gradient reaches the weight directly where a block is float, and through the quantizer's own straight-through
+ * gradient where it is quantized. Neither the weight nor the quantized weight is changed. Source: Fan et al. 2020,
+ * "Training with Quantization Noise for Extreme Model Compression", section 4.
+ *
+ * @param weight - [rows, columns], the master weight
+ * @param quantized - [rows, columns], what a quantizer made of it
+ * @returns [rows, columns]
+ * @throws SdqError `bad-option` when the share or block size is out of range
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs';
+ * import { perChannel, quantNoise } from '@sdq/quantizers';
+ *
+ * const weight = tf.tensor2d([[0.9, -0.2, 0.5, 0.1]]);
+ * const noise = { share: 1, blockSize: 2, seed: 7 };
+ * quantNoise(weight, perChannel(1).fakeQuantize(weight), noise).dataSync(); // [0.425, -0.425, 0.425, 0.425]
+ * ```
+ */
+export function quantNoise(weight: tf.Tensor, quantized: tf.Tensor, noise: QuantNoise): tf.Tensor {
+  const [rows, columns] = weight.shape as [number, number];
+  const mask = noiseMask(rows, columns, noise);
+  if (mask === 'all') return quantized;
+  const { blockSize } = noise;
+  const op = tf.customGrad((first, second) => {
+    const [weight, quantized] = [first as tf.Tensor, second as tf.Tensor];
+    return {
+      value: pick(mask, blockSize, quantized, weight),
+      gradFunc: (dy: tf.Tensor) => {
+        const zeros = tf.zerosLike(dy);
+        return [pick(mask, blockSize, zeros, dy), pick(mask, blockSize, dy, zeros)];
+      },
+    };
+  });
+  return op(weight, quantized);
+}
+
+/** p of each step: the same throughout. */
+export function constantShare(share: number): (step: number, totalSteps: number) => number {
+  requireShare(share);
+  return () => share;
+}
+
+/**
+ * p of each step: from one share at the first step to another at the last, in a line.
+ *
+ * @throws SdqError `bad-option` when a share is not in [0, 1]
+ *
+ * @example
+ * ```ts
+ * import { linearShare } from '@sdq/quantizers';
+ *
+ * linearShare(0.1, 1)(50, 101); // 0.55
+ * ```
+ */
+export function linearShare(from: number, to: number): (step: number, totalSteps: number) => number {
+  requireShare(from);
+  requireShare(to);
+  return (step, totalSteps) =>
+    from + (to - from) * (totalSteps > 1 ? Math.min(1, step / (totalSteps - 1)) : 1);
+}
+
+/** For each block, row after row, whether it is quantized. */
+function noiseMask(
+  rows: number,
+  columns: number,
+  { share, blockSize, seed }: QuantNoise,
+): Uint8Array | 'all' {
+  requireShare(share);
+  if (!Number.isInteger(blockSize) || blockSize < 1) {
+    throw new SdqError(
+      'bad-option',
+      `A noise block cannot have ${blockSize} inputs: choose a positive integer.`,
+    );
+  }
+  if (share === 1) return 'all';
+  const limit = share * 2 ** 32;
+  return Uint8Array.from({ length: rows * Math.ceil(columns / blockSize) }, (_, block) =>
+    hash32(seed, block) < limit ? 1 : 0,
+  );
+}
+
+function pick(mask: Uint8Array, blockSize: number, drawn: tf.Tensor, rest: tf.Tensor): tf.Tensor {
+  const [rows, columns] = drawn.shape as [number, number];
+  const [from, other] = [drawn.dataSync(), rest.dataSync()];
+  const result = Float32Array.from(other);
+  let block = 0;
+  for (let row = 0; row < rows; row++) {
+    for (let start = row * columns; start < (row + 1) * columns; start += blockSize) {
+      if (mask[block++] === 0) continue;
+      const end = Math.min(start + blockSize, (row + 1) * columns);
+      for (let i = start; i < end; i++) result[i] = from[i]!;
+    }
+  }
+  return tf.tensor2d(result, [rows, columns]);
+}
+
+function requireShare(share: number): void {
+  if (!(share >= 0 && share <= 1)) {
+    throw new SdqError('bad-option', `The share ${share} of noise is not in [0, 1].`);
+  }
+}
