@@ -22,7 +22,15 @@ export {
   type ResolvedPlan,
   resolvePlan,
 } from './plan.ts';
+export {
+  type CalibratedModel,
+  type PostTrainingOptions,
+  type PostTrainingResult,
+  quantize,
+} from './post-training.ts';
 export { constantShare, linearShare, type QuantNoise, quantNoise } from './quant-noise.ts';
+export { SmoothedOps, smoothingDivisors } from './smooth-quant.ts';
+export { ListeningOps } from './tracing-ops.ts';
 export {
   dequantizeRows,
   perChannel,
