@@ -21,3 +21,4 @@ export { meanSquaredError } from './mean-squared-error.ts';
 export { minMax } from './min-max.ts';
 export { IGNORED_LABEL, softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 export { softmaxKl } from './softmax-kl.ts';
+export { spanRows } from './span-rows.ts';

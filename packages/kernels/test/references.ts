@@ -124,3 +124,43 @@ export function sum(values: ArrayLike<number>): number {
   for (let i = 0; i < values.length; i++) total += values[i]!;
   return total;
 }
+
+/** The two distributions of a sequence, over its own tokens: of the start (side 0) or the end (side 1). */
+const spanDistribution = (
+  logits: ArrayLike<number>,
+  from: number,
+  to: number,
+  side: number,
+  temperature = 1,
+) =>
+  softmaxReference(
+    Float64Array.from({ length: to - from }, (_, i) => logits[2 * (from + i) + side]! / temperature),
+  );
+
+/** The mean of -log p(start) and -log p(end) over sequences; labels [start, end, start, end, ...]. */
+export function spanCrossEntropyReference(offsets: Int32Array, labels: Int32Array) {
+  return (logits: Float64Array): Float64Array => {
+    let total = 0;
+    labels.forEach((label, row) => {
+      const at = Math.floor(row / 2);
+      total -= Math.log(spanDistribution(logits, offsets[at]!, offsets[at + 1]!, row % 2)[label]!);
+    });
+    return Float64Array.of(total / labels.length);
+  };
+}
+
+/** temperature^2 * KL(teacher || student), the mean over the starts and the ends of all sequences. */
+export function spanKlReference(teacher: ArrayLike<number>, offsets: Int32Array, temperature: number) {
+  return (student: Float64Array): Float64Array => {
+    let total = 0;
+    for (let row = 0; row < 2 * (offsets.length - 1); row++) {
+      const at = Math.floor(row / 2);
+      const place = [offsets[at]!, offsets[at + 1]!, row % 2, temperature] as const;
+      const q = spanDistribution(student, ...place);
+      spanDistribution(teacher, ...place).forEach((p, i) => {
+        total += p * Math.log(p / q[i]!);
+      });
+    }
+    return Float64Array.of((temperature ** 2 * total) / (2 * (offsets.length - 1)));
+  };
+}

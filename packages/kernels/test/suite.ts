@@ -17,6 +17,7 @@ import {
   quantizeRows,
   softmaxCrossEntropy,
   softmaxKl,
+  spanRows,
 } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -29,6 +30,8 @@ import {
   linearReference,
   roundHalfEven,
   softmaxKlReference,
+  spanCrossEntropyReference,
+  spanKlReference,
   sum,
 } from './references.ts';
 
@@ -210,6 +213,32 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         const x = normals([2, 3], 16);
         const gradient = tf.grad((teacher) => softmaxKl(teacher, x, 1).add(teacher.sum()))(x.mul(2));
         expect([...gradient.dataSync()]).toEqual([1, 1, 1, 1, 1, 1]);
+      });
+    });
+
+    describe('spanRows', () => {
+      const offsets = Int32Array.of(0, 1, 8, 108, 111);
+      const labels = Int32Array.of(0, 0, 6, 2, 99, 99, 1, 0);
+
+      it('makes cross-entropy the mean over starts and ends, each over its own sequence', () =>
+        checkOp({
+          inputs: [normals([111, 2], 31, 3)],
+          run: (logits) => softmaxCrossEntropy(spanRows(logits!, offsets), labels),
+          reference: spanCrossEntropyReference(offsets, labels),
+        }));
+
+      it('makes the divergence one over the positions of each sequence', () => {
+        const teacher = normals([111, 2], 32, 3);
+        return checkOp({
+          inputs: [normals([111, 2], 33, 3)],
+          run: (student) => softmaxKl(spanRows(teacher, offsets), spanRows(student!, offsets), 2),
+          reference: spanKlReference(teacher.dataSync(), offsets, 2),
+        });
+      });
+
+      it('refuses shapes that do not fit', () => {
+        expect(errorCode(() => spanRows(tf.zeros([4, 3]), Int32Array.of(0, 4)))).toBe('bad-shape');
+        expect(errorCode(() => spanRows(tf.zeros([4, 2]), Int32Array.of(0, 3)))).toBe('bad-shape');
       });
     });
 

@@ -36,4 +36,10 @@ export {
   type SafetensorsValue,
   writeSafetensors,
 } from './safetensors.ts';
-export { type Encoding, loadTokenizer, Tokenizer, type WordEncoding } from './tokenizer.ts';
+export {
+  type Encoding,
+  loadTokenizer,
+  Tokenizer,
+  type WindowEncoding,
+  type WordEncoding,
+} from './tokenizer.ts';

@@ -16,6 +16,45 @@ async function load(json: object): Promise<Tokenizer> {
 }
 
 describe("a tokenizer of XLM-R's kind", () => {
+  it('splits a context into windows that overlap, and says where each piece stands', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    const context = 'the  cats sat\nthe dog sat.';
+    // The pieces of the context: the cat s sat the dog sat "."; with <s> a </s></s> and </s> 5 more tokens a window.
+    const windows = tokenizer.encodeWindows('dog', context, 10, 2);
+    expect(windows.map(({ ids }) => [...ids])).toEqual([
+      [0, 9, 2, 2, 5, 6, 7, 8, 5, 2],
+      [0, 9, 2, 2, 8, 5, 9, 8, 12, 2],
+    ]);
+    expect(windows.every(({ contextRow }) => contextRow === 4)).toBe(true);
+    const texts = windows.map(({ starts, ends }) => [...starts].map((at, i) => context.slice(at, ends[i])));
+    expect(texts).toEqual([
+      ['the', 'cat', 's', 'sat', 'the'],
+      ['sat', 'the', 'dog', 'sat', '.'],
+    ]);
+    expect(windows.some(({ cut }) => cut)).toBe(false);
+  });
+
+  it('makes one window of a context that fits, even of none, and says when a question is cut', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    expect(tokenizer.encodeWindows('dog', 'the cat', 32, 8).map(({ ids }) => [...ids])).toEqual([
+      [0, 9, 2, 2, 5, 6, 2],
+    ]);
+    const [empty] = tokenizer.encodeWindows('dog', ' ', 32, 8);
+    expect([...empty!.ids]).toEqual([0, 9, 2, 2, 2]);
+    const [cut] = tokenizer.encodeWindows('the dog sat the dog', 'the cat', 8, 0);
+    expect([[...cut!.ids], cut!.cut]).toEqual([[0, 5, 9, 2, 2, 5, 6, 2], true]);
+    expect(() => tokenizer.encodeWindows('dog', 'the cat', 4, 0)).toThrow('the special tokens alone are 4');
+  });
+
+  it('says when a text was cut', async () => {
+    const tokenizer = await load(unigramTokenizer());
+    expect(tokenizer.encodeTyped('the cat', undefined, 4).cut).toBeUndefined();
+    expect(tokenizer.encodeTyped('the cats', undefined, 4).cut).toBe(true);
+    expect(tokenizer.encodeWords(['the', 'cat'], 4).cut).toBeUndefined();
+    expect(tokenizer.encodeWords(['the', 'cats'], 4).cut).toBe(true);
+    expect(tokenizer.encodeWords(['the', 'cat', 'sat'], 4).cut).toBe(true);
+  });
+
   it('puts special tokens where its template says', async () => {
     const tokenizer = await load(unigramTokenizer());
     expect([...tokenizer.encode('the cats', undefined, 16)]).toEqual([0, 5, 6, 7, 2]);

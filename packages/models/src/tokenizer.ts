@@ -3,6 +3,7 @@ import { Tokenizer as JsonTokenizer, RobertaProcessingPostProcessor } from '@hug
 import { SdqError } from '@sdq/core';
 import { readBoundedJson } from './bounded-file.ts';
 import { TOKENIZER_FILE } from './checkpoint.ts';
+import { type PieceOffsets, pieceOffsets } from './piece-offsets.ts';
 
 // XLM-R's tokenizer.json has 17 MB.
 const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
@@ -11,6 +12,8 @@ const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
  * hold far less.
  */
 const MAX_TEXT_LENGTH = 100_000;
+/** What SQuAD's code allows a question. */
+const MAX_QUESTION_PIECES = 64;
 /** Words remembered with their pieces; a treebank has some ten thousand different ones. */
 const MAX_CACHED_WORDS = 500_000;
 
@@ -30,6 +33,21 @@ export interface WordEncoding extends Encoding {
   readonly firstPiece: Int32Array;
 }
 
+/** A question and a part of its context as token ids. */
+export interface WindowEncoding extends Encoding {
+  /** The index in `ids` of the first piece of the context. */
+  readonly contextRow: number;
+  /** [pieces of the context in this window]: where each stands in the context, in UTF-16 units. */
+  readonly starts: Int32Array;
+  /** [pieces of the context in this window], behind the last unit. */
+  readonly ends: Int32Array;
+}
+
+/** The pieces of a word and where they stand in it. */
+interface PlacedPieces extends PieceOffsets {
+  readonly ids: readonly number[];
+}
+
 /** Special tokens around and between the sequences. */
 interface Template {
   readonly ids: readonly [prefix: number[], middle: number[], suffix: number[]];
@@ -43,6 +61,7 @@ export class Tokenizer {
   private readonly single: Template;
   private readonly pair: Template;
   private readonly words = new Map<string, Int32Array>();
+  private readonly placed = new Map<string, PlacedPieces>();
   /** The piece that is nothing but the space before a word. */
   private readonly spaceId: number | undefined;
 
@@ -100,6 +119,75 @@ export class Tokenizer {
       pieceCount += pieces.length;
     }
     return { ...fill(template, ids, []), firstPiece, ...cutUnless(i === words.length && pieceCount <= room) };
+  }
+
+  /**
+   * A question with each part of a context that fits beside it: windows of at most `maxLength` tokens, each sharing
+   * `overlap` pieces of the context with the one before it, or half of what fits where that is less.
+   *
+   * The context is tokenized word by word, so that each piece is known to stand somewhere in it. A question is cut to
+   * 64 tokens, or to half of the room where that is less.
+   *
+   * Source: Devlin et al. 2019, "BERT", whose SQuAD code calls the step between windows the document stride.
+   *
+   * @returns at least one window, in the context's order
+   * @throws SdqError 'bad-option' when `maxLength` leaves no room beside the special tokens
+   */
+  encodeWindows(question: string, context: string, maxLength: number, overlap: number): WindowEncoding[] {
+    const template = this.pair;
+    const room = this.room(template, maxLength);
+    const asked = this.pieces(question);
+    const first = asked.slice(0, Math.min(MAX_QUESTION_PIECES, Math.floor(room / 2)));
+    const whole = first.length === asked.length && isWhole(question) && isWhole(context);
+    const { ids, starts, ends } = this.placedPieces(cut(context));
+    const width = room - first.length;
+    const step = Math.max(1, width - Math.min(overlap, Math.floor(width / 2)));
+    const contextRow = template.ids[0].length + first.length + template.ids[1].length;
+    const windows: WindowEncoding[] = [];
+    for (let from = 0; from === 0 || from + width - step < ids.length; from += step) {
+      const to = Math.min(ids.length, from + width);
+      windows.push({
+        ...fill(template, first, ids.slice(from, to)),
+        contextRow,
+        starts: Int32Array.from(starts.slice(from, to)),
+        ends: Int32Array.from(ends.slice(from, to)),
+        ...cutUnless(whole),
+      });
+    }
+    return windows;
+  }
+
+  /** The pieces of a text, tokenized word by word, and where they stand in it. */
+  private placedPieces(text: string): { ids: number[]; starts: number[]; ends: number[] } {
+    const found = { ids: [] as number[], starts: [] as number[], ends: [] as number[] };
+    for (const { 0: word, index } of text.matchAll(/\S+/gu)) {
+      const { ids, starts, ends } = this.placedWord(word);
+      for (let i = 0; i < ids.length; i++) {
+        found.ids.push(ids[i]!);
+        found.starts.push(index + starts[i]!);
+        found.ends.push(index + ends[i]!);
+      }
+    }
+    return found;
+  }
+
+  private placedWord(word: string): PlacedPieces {
+    const known = this.placed.get(word);
+    if (known !== undefined) return known;
+    const { ids, tokens } = this.tokenizer.encode(word, { add_special_tokens: false });
+    // Of a zero-width space at a word's end the normalizer makes a space, which in the whole text joins the next one.
+    while (ids.length > 0 && ids.at(-1) === this.spaceId) {
+      ids.pop();
+      tokens.pop();
+    }
+    // Only a vocabulary without the bare space piece marks word pieces by "##".
+    const pieces = this.spaceId === undefined ? tokens.map((token) => token.replace(/^##/, '')) : tokens;
+    const placed = {
+      ids,
+      ...pieceOffsets(word, pieces, (part) => this.tokenizer.normalizer?.normalize(part) ?? part),
+    };
+    if (this.placed.size < MAX_CACHED_WORDS) this.placed.set(word, placed);
+    return placed;
   }
 
   private room(template: Template, maxLength: number): number {

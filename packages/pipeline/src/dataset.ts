@@ -4,11 +4,15 @@ import type { HeadKind, Tokenizer } from '@sdq/models';
 import { type Example, listLanguages, readSplit, streamSplit, type Task, task, taskLabels } from '@sdq/xglue';
 import type { EncodedExample } from './encoded-example.ts';
 import type { RunConfig } from './run-config.ts';
+import { spanWindows } from './spans.ts';
 
 /** Some examples of a dev set: as read, and as token ids. */
 export interface DevChunk {
   readonly gold: readonly Example[];
+  /** One an example, or the windows of each question in a row. */
   readonly encoded: readonly EncodedExample[];
+  /** [examples + 1]: where those of each example begin in `encoded`. */
+  readonly offsets: readonly number[];
 }
 
 /** The dev set of one language. */
@@ -29,7 +33,7 @@ export interface DevRequest {
   readonly languages?: readonly string[] | undefined;
   /** The first so many examples of each language. */
   readonly devLimit?: number | undefined;
-  readonly encode: (example: Example) => EncodedExample;
+  readonly encode: (example: Example) => EncodedExample[];
 }
 
 /** A task's data, ready for training and scoring. */
@@ -43,7 +47,8 @@ export interface Dataset {
   readonly unofficialLanguages: readonly string[];
 }
 
-const TASK_KINDS = ['sequence', 'pair', 'token', 'ranking'];
+/** What the two logits of a span head say. */
+const SPAN_LABELS = ['start', 'end'];
 /** Examples in memory at a time, where a dev set is read as it is scored. */
 const CHUNK_EXAMPLES = 2048;
 
@@ -60,17 +65,12 @@ export function trainableTask(name: string): Task {
       `The answers of ${info.name} are texts to write, and an encoder has no generation head: "sdq score" scores predictions of another model.`,
     );
   }
-  if (!TASK_KINDS.includes(info.kind)) {
-    throw new SdqError(
-      'bad-option',
-      `The task ${info.name} is no classification task: a run cannot train it yet.`,
-    );
-  }
   return info;
 }
 
 /** The head that an encoder needs for a task. */
 export function headKind({ kind }: Task): HeadKind {
+  if (kind === 'span') return 'question-answering';
   return kind === 'token' ? 'token-classification' : 'sequence-classification';
 }
 
@@ -81,7 +81,7 @@ export function headKind({ kind }: Task): HeadKind {
  */
 export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
   const info = trainableTask(config.task);
-  const labels = taskLabels(config.data, info.name);
+  const labels = info.kind === 'span' ? SPAN_LABELS : taskLabels(config.data, info.name);
   const encode = exampleEncoder(tokenizer, labels, config.maxLength);
   const { data, languages, devLimit } = config;
   const sets = devSets({ data, task: info, labels, languages, devLimit, encode });
@@ -91,7 +91,7 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
     labels,
     train: readSplit({ folder: data, task: info.name, language: 'en', split: 'train', labels })
       .slice(0, config.trainLimit)
-      .map(encode),
+      .flatMap(encode),
     dev,
     unofficialLanguages: [...dev].filter(([, { official }]) => !official).map(([language]) => language),
   };
@@ -114,7 +114,12 @@ export function devSets(request: DevRequest): ReadonlyMap<string, DevSet> {
       const read = () => streamSplit({ folder: data, task: info.name, language, split: 'dev', labels });
       const official = found.some((one) => one.language === language && one.official);
       const chunks = function* (): Generator<DevChunk> {
-        for (const gold of groups(read(), size, request.devLimit)) yield { gold, encoded: gold.map(encode) };
+        for (const gold of groups(read(), size, request.devLimit)) {
+          const encoded = gold.map(encode);
+          const offsets = [0];
+          for (const { length } of encoded) offsets.push(offsets.at(-1)! + length);
+          yield { gold, encoded: encoded.flat(), offsets };
+        }
       };
       return [language, { official, chunks }];
     }),
@@ -141,12 +146,12 @@ function* groups<T>(items: Iterable<T>, size: number, limit = Number.POSITIVE_IN
   if (group.length > 0) yield group;
 }
 
-/** Turns examples into token ids and class indices. */
+/** Turns an example into token ids and class indices; a question into one a window. */
 export function exampleEncoder(
   tokenizer: Tokenizer,
   labels: readonly string[],
   maxLength: number,
-): (example: Example) => EncodedExample {
+): (example: Example) => EncodedExample[] {
   const classOf = new Map(labels.map((label, i) => [label, i]));
   return (example) => {
     if (example.kind === 'words') {
@@ -155,16 +160,16 @@ export function exampleEncoder(
       firstPiece.forEach((row, word) => {
         if (row >= 0) rows[row] = classOf.get(example.labels[word]!)!;
       });
-      return { ids, tokenTypes, labels: rows, firstPiece, ...(cut && { cut }) };
+      return [{ ids, tokenTypes, labels: rows, firstPiece, ...(cut && { cut }) }];
     }
     if (example.kind === 'text') {
       // Two segments are all that an encoder knows: an ad's or page's title and text are one of them.
       const [first, ...rest] = example.texts;
-      return {
-        ...tokenizer.encodeTyped(first!, rest.length > 0 ? rest.join(' ') : undefined, maxLength),
-        labels: Int32Array.of(classOf.get(example.label)!),
-      };
+      const second = rest.length > 0 ? rest.join(' ') : undefined;
+      const encoded = tokenizer.encodeTyped(first!, second, maxLength);
+      return [{ ...encoded, labels: Int32Array.of(classOf.get(example.label)!) }];
     }
+    if (example.kind === 'span') return spanWindows(tokenizer, example, maxLength);
     throw new SdqError('bad-data', `An example of kind "${example.kind}" has no class.`);
   };
 }
@@ -179,12 +184,13 @@ export function tokensOf(set: DevSet): number {
   return sumOver(set, ({ encoded }) => tokenCount(encoded));
 }
 
-/** The examples of a dev set that were longer than the model takes and were cut. */
-export function cutExamples(set: DevSet): number {
-  return sumOver(set, ({ encoded }) => encoded.filter(({ cut }) => cut).length);
+/** The examples that were longer than the model takes and were cut. */
+export function cutExamples({ gold, encoded, offsets }: DevChunk): number {
+  return gold.filter((_, i) => encoded[offsets[i]!]?.cut).length;
 }
 
-function sumOver(set: DevSet, count: (chunk: DevChunk) => number): number {
+/** The sum of a count over a dev set. */
+export function sumOver(set: DevSet, count: (chunk: DevChunk) => number): number {
   let sum = 0;
   for (const chunk of set.chunks()) sum += count(chunk);
   return sum;
@@ -195,7 +201,7 @@ export function tokenCount(examples: readonly EncodedExample[]): number {
   return examples.reduce((sum, { ids }) => sum + ids.length, 0);
 }
 
-/** The share of the most frequent label or tag of a dev set. */
+/** The share of the most frequent label or tag of some examples; 0 where examples have none. */
 export function majorityShare(gold: readonly Example[]): number {
   const counts = new Map<string, number>();
   let total = 0;
@@ -209,5 +215,5 @@ export function majorityShare(gold: readonly Example[]): number {
       total += 1;
     }
   }
-  return Math.max(...counts.values()) / total;
+  return total === 0 ? 0 : Math.max(...counts.values()) / total;
 }

@@ -1,4 +1,5 @@
 import type { EncoderOps, Site } from '@sdq/core';
+import { spanRows } from '@sdq/kernels';
 import { type EncoderBatch, type EncoderConfig, forward, type Head, type HostTensor } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 
@@ -15,6 +16,15 @@ export const WORD_EMBEDDINGS = 'embeddings.word_embeddings.weight';
 /** The logits of a batch under an interpreter. */
 export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: EncoderBatch): tf.Tensor {
   return forward(ops, model.config, model.parameters, batch, model.head).logits;
+}
+
+/**
+ * The logits of a batch as the losses over rows of classes take them: those of a span head as one row for the start and
+ * one for the end of each sequence, any others as they are.
+ */
+export function lossLogits(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: EncoderBatch): tf.Tensor {
+  const logits = logitsOf(model, ops, batch);
+  return model.head.kind === 'question-answering' ? spanRows(logits, batch.offsets) : logits;
 }
 
 /** Parameters from a file as tensors. */

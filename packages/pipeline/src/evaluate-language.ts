@@ -1,7 +1,8 @@
 import type { Predictions, Tally, Task } from '@sdq/xglue';
 import { joinTallies, scoreOf, tally } from '@sdq/xglue';
-import { type Dataset, type DevChunk, type DevSet, tokenCount } from './dataset.ts';
-import { type Classifier, predictClasses } from './predict.ts';
+import { cutExamples, type Dataset, type DevChunk, type DevSet, tokenCount } from './dataset.ts';
+import { type Classifier, predictClasses, predictSpans } from './predict.ts';
+import { bestAnswers } from './spans.ts';
 
 /** What a model does on the dev set of one language. */
 export interface LanguageEvaluation {
@@ -40,7 +41,7 @@ export async function evaluateLanguage(
     tallies.push(tally(task.task.name, chunk.gold, predicted, language));
     examples += chunk.gold.length;
     tokens += tokenCount(chunk.encoded);
-    cut += chunk.encoded.filter((example) => example.cut).length;
+    cut += cutExamples(chunk);
   }
   const all = joinTallies(tallies);
   return {
@@ -70,9 +71,18 @@ export async function scoreLanguages(
 async function predictChunk(
   classify: Classifier,
   { task, labels }: { readonly task: Task; readonly labels: readonly string[] },
-  { encoded }: DevChunk,
+  { gold, encoded, offsets }: DevChunk,
   onTokens: (tokens: number) => void,
 ): Promise<Predictions> {
+  if (task.kind === 'span') {
+    const spans = await predictSpans(classify, encoded, onTokens);
+    const answers = gold.flatMap((example, i) => {
+      if (example.kind !== 'span') return [];
+      const [best] = bestAnswers(example.context, spans.slice(offsets[i], offsets[i + 1]));
+      return [[example.id, best?.text ?? ''] as const];
+    });
+    return Object.fromEntries(answers);
+  }
   const classes = await predictClasses(classify, encoded, onTokens);
   if (task.kind !== 'token') return classes.map(([label]) => labels[label!]!);
   // The official scorer counts a word without a prediction as "O".
@@ -80,5 +90,7 @@ async function predictChunk(
 }
 
 function joinPredictions(parts: readonly Predictions[]): Predictions {
-  return parts.flat() as Predictions;
+  return Array.isArray(parts[0])
+    ? (parts.flat() as Predictions)
+    : (Object.assign({}, ...parts) as Predictions);
 }

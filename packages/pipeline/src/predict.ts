@@ -1,12 +1,13 @@
 import type { EncoderBatch } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
-import { groupByTokens, packBatch } from './batches.ts';
+import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
+import { bestSpans, type Span } from './spans.ts';
 import { yieldToEvents } from './yield-to-events.ts';
 
 const TOKENS_PER_BATCH = 2048;
 
-/** Maps packed sequences to logits, [sequences, classes] or [tokens, classes]. */
+/** Maps packed sequences to logits, [sequences, classes], [tokens, classes] or, for spans, [tokens, 2]. */
 export type Classifier = (batch: EncoderBatch) => tf.Tensor;
 
 /**
@@ -21,34 +22,64 @@ export async function predictClasses(
   onTokens: (tokens: number) => void = () => {},
 ): Promise<Int32Array[]> {
   const predictions = new Array<Int32Array>(examples.length);
-  let tokens = 0;
-  for (const group of groupByTokens(
-    examples.map(({ ids }) => ids.length),
-    TOKENS_PER_BATCH,
-  )) {
-    const batch = packBatch(examples, group);
-    const logits = tf.tidy(() => classify(batch));
-    const classes = rowArgMax(logits);
-    logits.dispose();
-    group.forEach((example, i) => {
+  for await (const { batch, logits, columns } of classified(classify, examples, onTokens)) {
+    const classes = rowArgMax(logits, columns);
+    batch.examples.forEach((example, i) => {
       const { firstPiece } = examples[example]!;
       const first = batch.offsets[i]!;
       predictions[example] = firstPiece
         ? firstPiece.map((row) => (row < 0 ? -1 : classes[first + row]!))
         : classes.slice(i, i + 1);
     });
-    tokens += batch.ids.length;
-    onTokens(tokens);
-    await yieldToEvents();
   }
   return predictions;
 }
 
-function rowArgMax(logits: tf.Tensor): Int32Array {
-  const [rows, columns] = logits.shape as [number, number];
-  const values = logits.dataSync();
-  const best = new Int32Array(rows);
-  for (let row = 0; row < rows; row++) {
+/**
+ * The best answers in each window of a question and its context, best first.
+ *
+ * @param classify - runs inside `tf.tidy`
+ * @param windows - examples with a `window`
+ * @param onTokens - told after each batch how many tokens are done
+ */
+export async function predictSpans(
+  classify: Classifier,
+  windows: readonly EncodedExample[],
+  onTokens: (tokens: number) => void = () => {},
+): Promise<Span[][]> {
+  const predictions = new Array<Span[]>(windows.length);
+  for await (const { batch, logits } of classified(classify, windows, onTokens)) {
+    batch.examples.forEach((example, i) => {
+      const own = logits.subarray(2 * batch.offsets[i]!, 2 * batch.offsets[i + 1]!);
+      predictions[example] = bestSpans(own, windows[example]!.window!);
+    });
+  }
+  return predictions;
+}
+
+async function* classified(
+  classify: Classifier,
+  examples: readonly EncodedExample[],
+  onTokens: (tokens: number) => void,
+): AsyncGenerator<{ readonly batch: Batch; readonly logits: Float32Array; readonly columns: number }> {
+  let tokens = 0;
+  const lengths = examples.map(({ ids }) => ids.length);
+  for (const group of groupByTokens(lengths, TOKENS_PER_BATCH)) {
+    const batch = packBatch(examples, group);
+    const logits = tf.tidy(() => classify(batch));
+    const [, columns] = logits.shape as [number, number];
+    const values = logits.dataSync() as Float32Array;
+    yield { batch, logits: values, columns };
+    logits.dispose();
+    tokens += batch.ids.length;
+    onTokens(tokens);
+    await yieldToEvents();
+  }
+}
+
+function rowArgMax(values: Float32Array, columns: number): Int32Array {
+  const best = new Int32Array(values.length / columns);
+  for (let row = 0; row < best.length; row++) {
     const first = row * columns;
     for (let column = 1; column < columns; column++) {
       if (values[first + column]! > values[first + best[row]!]!) best[row] = column;

@@ -34,6 +34,7 @@ import {
   headKind,
   loadDataset,
   majorityShare,
+  sumOver,
   tokensOf,
 } from './dataset.ts';
 import {
@@ -41,6 +42,7 @@ import {
   type EncoderModel,
   hostTensors,
   logitsOf,
+  lossLogits,
   sitesOf,
   tensorsFrom,
   trainableCopies,
@@ -131,7 +133,7 @@ class Run {
     const started = performance.now();
     const { model, training } = await this.descend('teacher', start, this.config.finetune, {
       loss: (student, batch, random) => {
-        const logits = logitsOf(student, new FloatOps({ dropout: random }), batch);
+        const logits = lossLogits(student, new FloatOps({ dropout: random }), batch);
         const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
         return { total, parts: {} };
       },
@@ -210,7 +212,7 @@ class Run {
       loss: (student, batch, random, signal) => {
         const collector = new TapCollector(losses);
         const float = new FloatOps({ dropout: random, onTap: collector.onTap });
-        const logits = logitsOf(student, new FakeQuantizedOps(float, plan, { grids, observers }), batch);
+        const logits = lossLogits(student, new FakeQuantizedOps(float, plan, { grids, observers }), batch);
         const taps = { logits, sites: collector.sites };
         const task = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
         return sumLosses([
@@ -373,7 +375,7 @@ class Run {
       ...significanceOf(this.folder.path, this.dataset, scores),
       majority: perLanguage((set) => majorityShare(goldOf(set))),
       examples: perLanguage((set) => goldOf(set).length),
-      cut: perLanguage((set) => cutExamples(set)),
+      cut: perLanguage((set) => sumOver(set, cutExamples)),
       unofficialLanguages,
       bytes: {
         fp32: this.weightBytes('teacher'),

@@ -2,7 +2,7 @@ import type { DistillationLoss, Site, Taps } from '@sdq/core';
 import { FloatOps } from '@sdq/models';
 import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
-import { type EncoderModel, logitsOf } from './encoder-model.ts';
+import { type EncoderModel, lossLogits } from './encoder-model.ts';
 
 /** A distillation loss and how much it counts. */
 export interface WeightedLoss {
@@ -24,6 +24,6 @@ export class TapCollector {
 /** What the frozen teacher shows for a batch: its logits and the taps that the losses read. */
 export function teacherSignal(teacher: EncoderModel, losses: readonly WeightedLoss[], batch: Batch): Taps {
   const collector = new TapCollector(losses);
-  const logits = logitsOf(teacher, new FloatOps({ onTap: collector.onTap }), batch);
+  const logits = lossLogits(teacher, new FloatOps({ onTap: collector.onTap }), batch);
   return { logits, sites: collector.sites };
 }

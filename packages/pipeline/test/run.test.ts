@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { RunEvent } from '@sdq/core';
 import { loadCheckpoint, loadQuantizedModel, loadTokenizer } from '@sdq/models';
 import { readSplit, score, scorePredictions } from '@sdq/xglue';
@@ -15,7 +16,7 @@ import type { Results } from '../src/results.ts';
 import { run } from '../src/run.ts';
 import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
 import { recorder } from './recorder.ts';
-import { writeTinyData, writeTinyModel } from './tiny-task.ts';
+import { writeTinyData, writeTinyModel, writeTinyQuestions } from './tiny-task.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-run-'));
 const data = join(root, 'xglue');
@@ -134,7 +135,7 @@ describe('a run on a text task', () => {
     expect(quantized).toBe(true);
     const gold = readSplit({ folder: data, task: 'NC', language: 'de', split: 'dev', labels: head.labels });
     const encode = exampleEncoder(await loadTokenizer(student), head.labels, 256);
-    const classes = await predictClasses(classify, gold.map(encode));
+    const classes = await predictClasses(classify, gold.flatMap(encode));
     const labels = classes.map(([label]) => head.labels[label!]!);
     expect(score('NC', gold, labels)).toBe(results.scores.sdq!.de);
   });
@@ -205,6 +206,52 @@ it('tags words, and keeps the count of tensors', async () => {
   expect(results.average.sdq).toBeGreaterThan(0.95);
 });
 
+it('finds answers in contexts that are longer than the model, and keeps the count of tensors', async () => {
+  writeTinyQuestions(data);
+  const before = tf.memory().numTensors;
+  const { results } = await start('MLQA', 'mlqa', {
+    methods: ['ptq', 'sdq'],
+    maxLength: 24,
+    finetune: { epochs: 5, learningRate: 5e-3, tokensPerBatch: 256 },
+  });
+  expect(tf.memory().numTensors).toBe(before);
+  expect(results.metric).toBe('mlqa-f1');
+  expect(results.examples).toEqual({ de: 30, en: 30 });
+  expect(results.average.fp32).toBeGreaterThan(0.9);
+  expect(results.average.ptq).toBeGreaterThan(0.85);
+  expect(results.average.sdq).toBeGreaterThan(0.85);
+  const { scores } = scorePredictions({
+    gold: data,
+    predictions: join(root, 'mlqa/predictions/sdq'),
+    split: 'dev',
+  });
+  expect(scores.MLQA).toEqual(results.scores.sdq);
+}, 60_000);
+
+describe('every task that an encoder has a head for', () => {
+  const fixtures = fileURLToPath(new URL('../../xglue/test/fixtures/xglue', import.meta.url));
+
+  it.each(['NER', 'POS', 'NC', 'MLQA', 'XNLI', 'PAWSX', 'QADSM', 'WPR', 'QAM'])(
+    'runs and is evaluated: %s',
+    async (task) => {
+      const { results } = await start(task, `all-${task}`, {
+        data: fixtures,
+        maxLength: 32,
+        methods: ['ptq', 'sdq'],
+        finetune: { epochs: 1, tokensPerBatch: 128 },
+      });
+      const asked = { model: join(root, `all-${task}/student`), task, data: fixtures, maxLength: 32 };
+      const evaluation = await evaluate(asked, recorder());
+      expect(evaluation.scores).toEqual(results.scores.sdq);
+      expect(Object.values(evaluation.scores).every((score) => score >= 0 && score <= 1)).toBe(true);
+    },
+  );
+
+  it.each(['QG', 'NTG'])('refuses %s', async (task) => {
+    await expect(start(task, `all-${task}`, { data: fixtures })).rejects.toThrow('no generation head');
+  });
+});
+
 describe('bad input', () => {
   const fails = (out: string, more: Partial<RunOptions>) =>
     expect(start('NC', out, more).finally(() => expect(existsSync(join(root, out))).toBe(false))).rejects;
@@ -214,7 +261,7 @@ describe('bad input', () => {
     await fails('bad2', { languages: ['xx'] }).toThrow(/xx.*(de|en)/);
     await fails('bad3', { model: join(root, 'nowhere') }).toMatchObject({ code: 'path-not-found' });
     await fails('bad4', { plan: 'w1a1' }).toThrow('Unknown plan "w1a1"');
-    await expect(start('MLQA', 'bad5')).rejects.toThrow('no classification task');
+    await expect(start('QG', 'bad5')).rejects.toThrow('an encoder has no generation head');
     await expect(start('POSS', 'bad6')).rejects.toThrow('Unknown task "POSS"');
   });
 

@@ -88,6 +88,35 @@ export function writeTinyData(folder: string): void {
   writeFileSync(join(folder, 'POS', 'labels'), `${['NOUN', ...new Set(Object.values(TAGS))].join('\n')}\n`);
 }
 
+/**
+ * Writes the task MLQA: where in a row of farm words, longer than the tiny model takes at once, does the sea word stand?
+ * With an English training set, whose ids repeat, and dev sets for `en` and `de`.
+ */
+export function writeTinyQuestions(folder: string): void {
+  const random = new Random(6);
+  const pick = (list: readonly string[]) => list[random.below(list.length)]!;
+  const question = (id: string) => {
+    const around = [...TOPICS.farm, 'the', 'and'];
+    const before = Array.from({ length: random.below(30) }, () => pick(around));
+    const after = Array.from({ length: random.below(10) }, () => pick(around));
+    const answer = pick(TOPICS.sea);
+    const context = [...before, answer, ...after].join(' ');
+    const start = before.length === 0 ? 0 : before.join(' ').length + 1;
+    return {
+      context,
+      qas: [{ id, question: 'near the wave', answers: [{ text: answer, answer_start: start }] }],
+    };
+  };
+  const write = (file: string, count: number, id: (i: number) => string) => {
+    const paragraphs = Array.from({ length: count }, (_, i) => question(id(i)));
+    mkdirSync(join(folder, 'MLQA', file, '..'), { recursive: true });
+    writeFileSync(join(folder, 'MLQA', file), JSON.stringify({ data: [{ paragraphs }] }));
+  };
+  write('squad1.1/train-v1.1.json', 150, (i) => `q${i % 7}`);
+  write('MLQA_V1/dev/dev-context-en-question-en.json', 30, (i) => `q${i}`);
+  write('MLQA_V1/dev/dev-context-de-question-de.json', 30, (i) => `q${i}`);
+}
+
 function tokenizer(): object {
   const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
   const sequence = (id: string) => ({ Sequence: { id, type_id: 0 } });
