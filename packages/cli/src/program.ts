@@ -91,7 +91,9 @@ export function program(): Command {
     .action(async (model, flags) => (await import('./evaluate-command.ts')).evaluateCommand(model, flags));
 
   common(sdq.command('predict'))
-    .description('label each line of standard input with a saved model; a tab divides the texts of a pair')
+    .description(
+      'label each line of standard input with a saved model; a tab divides the texts of a pair, or a question and the context to answer it from',
+    )
     .argument('<model>', "a model folder: a run's teacher or student")
     .addHelpText(
       'after',
@@ -153,5 +155,5 @@ function common(command: Command): Command {
 }
 
 function trainable(): string[] {
-  return tasks.filter(({ kind }) => kind !== 'span' && kind !== 'generation').map(({ name }) => name);
+  return tasks.filter(({ kind }) => kind !== 'generation').map(({ name }) => name);
 }

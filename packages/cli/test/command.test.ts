@@ -98,7 +98,7 @@ describe('a mistake ends with one sentence and exit code 2, and writes nothing',
   it.each([
     ['a wrong path', ['--xglue', '/nowhere'], /nowhere/],
     ['an unknown task', ['--task', 'POSS'], /Unknown task "POSS": choose one of NER, POS/],
-    ['a task without classes', ['--task', 'MLQA'], /MLQA is no classification task/],
+    ['a task of text generation', ['--task', 'QG'], /an encoder has no generation head/],
     ['an unknown language', ['--languages', 'en,xx'], /xx/],
     ['an unknown method', ['--methods', 'qta'], /methods\.0/],
     ['a number that is none', ['--seed', 'many'], /"many" is not a number/],

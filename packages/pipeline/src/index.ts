@@ -26,7 +26,7 @@ export { type Evaluation, type EvaluationOptions, evaluate, type ModelScores } f
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
-export { type Classifier, predictClasses } from './predict.ts';
+export { type Classifier, predictClasses, predictSpans } from './predict.ts';
 export { reportPage } from './report.ts';
 export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';
@@ -40,5 +40,6 @@ export {
   resolveRunConfig,
 } from './run-config.ts';
 export { warmupLinear } from './schedule.ts';
+export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
 export { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
 export { type TrainingRecipe, type TrainingRequest, type TrainingSummary, train } from './trainer.ts';

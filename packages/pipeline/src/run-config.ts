@@ -68,8 +68,8 @@ export type RunOptions = Pick<RunConfig, 'task' | 'data' | 'model' | 'out'> & {
     : RunConfig[K];
 };
 
-const FINETUNE_EPOCHS: Record<string, number> = { NC: 5, NER: 2, PAWSX: 4, POS: 2, XNLI: 3 };
-const QUANTIZED_EPOCHS: Record<string, number> = { NC: 3, NER: 1, PAWSX: 1, POS: 1, XNLI: 1 };
+const FINETUNE_EPOCHS: Record<string, number> = { MLQA: 3, NC: 5, NER: 2, PAWSX: 4, POS: 2, XNLI: 3 };
+const QUANTIZED_EPOCHS: Record<string, number> = { MLQA: 1, NC: 3, NER: 1, PAWSX: 1, POS: 1, XNLI: 1 };
 
 /** To how many tokens the texts of a task are cut, if nothing else is asked for. */
 export function defaultMaxLength(task: string): number {
