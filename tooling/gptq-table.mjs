@@ -17,20 +17,25 @@ const texts = readFileSync(file, 'utf8')
   .split('\n\n')
   .slice(0, Number(sentences))
   .map((lines) => lines.split('\n').map((line) => line.slice(0, line.lastIndexOf(' '))));
-const batches = texts.map((words) => packEncodings([tokenizer.encodeTyped(words.join(' '), undefined, 256)]));
+const encodings = texts.map((words) => tokenizer.encodeTyped(words.join(' '), undefined, 256));
+const calibrationBatch = packEncodings(encodings.filter((_, i) => i % 2 === 0));
+const heldBatch = packEncodings(encodings.filter((_, i) => i % 2 === 1));
 
-function gramsOf(some) {
+function gramsOf(batch) {
   const grams = new Map();
   const ops = new ListeningOps(new FloatOps(), (site, x) => {
     if (!grams.has(site)) grams.set(site, new Gram(x.shape[1]));
     grams.get(site).add(x, site);
   });
-  for (const batch of some) tf.tidy(() => void forward(ops, config, parameters, batch, head));
+  tf.tidy(() => void forward(ops, config, parameters, batch, head));
   return grams;
 }
 
-const calibration = gramsOf(batches.filter((_, i) => i % 2 === 0));
-const held = gramsOf(batches.filter((_, i) => i % 2 === 1));
+const begun = performance.now();
+const calibration = gramsOf(calibrationBatch);
+const held = gramsOf(heldBatch);
+const tokens = calibrationBatch.ids.length + heldBatch.ids.length;
+console.error(`${tokens} tokens through the model in ${((performance.now() - begun) / 1000).toFixed(1)} s.`);
 console.log('| linear | nearest, channel | GPTQ | share | nearest, groups of 128 | GPTQ | share | s |');
 console.log('|---|---|---|---|---|---|---|---|');
 let worse = 0;

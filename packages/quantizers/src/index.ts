@@ -4,6 +4,14 @@ export { EntropyObserver } from './entropy-observer.ts';
 export { FakeQuantizedOps, type FakeQuantizedOptions } from './fake-quantized-ops.ts';
 export { type GptqOptions, gptq } from './gptq.ts';
 export { Gram, outputError } from './gram.ts';
+export {
+  type IterativePqOptions,
+  type IterativePqResult,
+  iterativeProductQuantize,
+  PQ_STAGES,
+  type PqStage,
+  type PqState,
+} from './iterative-pq.ts';
 export { initialSteps, LearnedStepQuantizer, learnedStepQuantize, type StepLevels } from './learned-step.ts';
 export { MinMaxObserver } from './min-max-observer.ts';
 export { MovingAverageObserver } from './moving-average-observer.ts';
@@ -28,6 +36,15 @@ export {
   type PostTrainingResult,
   quantize,
 } from './post-training.ts';
+export {
+  dequantizeProduct,
+  lookUpCentroids,
+  type ProductQuantized,
+  type ProductQuantizeOptions,
+  productBytes,
+  productQuantize,
+  withInt8Centroids,
+} from './product-quantization.ts';
 export { constantShare, linearShare, type QuantNoise, quantNoise } from './quant-noise.ts';
 export { SmoothedOps, smoothingDivisors } from './smooth-quant.ts';
 export { ListeningOps } from './tracing-ops.ts';

@@ -1,0 +1,295 @@
+import { Random, SdqError, type Site } from '@sdq/core';
+import { notFinite } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
+
+/** A weight [rows, columns] as a codebook and, for each block of a row's neighbouring columns, its entry. */
+export interface ProductQuantized {
+  readonly shape: readonly [rows: number, columns: number];
+  readonly blockSize: number;
+  /** [centroids * blockSize] */
+  readonly centroids: Float32Array;
+  /** [rows * columns / blockSize], each below the number of centroids. */
+  readonly codes: Uint8Array;
+  /** The bits of a number in a centroid as stored: 32, or 8 with one float32 scale for all. */
+  readonly centroidBits: 32 | 8;
+}
+
+/** How {@link productQuantize} runs. */
+export interface ProductQuantizeOptions {
+  /** How many neighbouring columns make a block; in practice 4, 8 or 16. */
+  readonly blockSize?: number;
+  /** At most 256, and no more than there are blocks. */
+  readonly centroids?: number;
+  readonly iterations?: number;
+  readonly seed?: number;
+}
+
+/** Centroids are found on so many blocks at most, drawn at random; all blocks are then assigned. */
+const MAX_TRAINING_BLOCKS = 65_536;
+
+/**
+ * Product quantization of a weight by k-means over its blocks: k-means++ start, and a cluster that runs empty takes the
+ * block that lies farthest from its own centroid.
+ *
+ * Sources: Jégou et al. 2011, "Product Quantization for Nearest Neighbor Search"; Stock et al. 2020, "And the Bit Goes
+ * Down", section 3; Arthur and Vassilvitskii 2007, "k-means++", section 2.2.
+ *
+ * @param weight - [rows * columns]
+ * @throws SdqError `bad-option` when a block does not divide the columns, or there are more centroids than blocks;
+ * `bad-value` when a weight is not finite; both name the site
+ *
+ * @example
+ * ```ts
+ * import { dequantizeProduct, productQuantize } from '@sdq/quantizers';
+ *
+ * const weight = Float32Array.of(1, 2, 5, 6, 1, 2, 5, 6);
+ * const quantized = productQuantize(weight, [2, 4], { blockSize: 2, centroids: 2 });
+ * dequantizeProduct(quantized); // Float32Array [1, 2, 5, 6, 1, 2, 5, 6]
+ * ```
+ */
+export function productQuantize(
+  weight: ArrayLike<number>,
+  shape: readonly [rows: number, columns: number],
+  options: ProductQuantizeOptions = {},
+  site?: Site,
+): ProductQuantized {
+  const { blockSize = 8, centroids: count = 256, iterations = 15, seed = 0 } = options;
+  const place = site === undefined ? 'the weight' : `the weight of "${site}"`;
+  const blocks = weight.length / blockSize;
+  if (!Number.isInteger(blockSize) || blockSize < 1 || shape[1] % blockSize !== 0) {
+    throw new SdqError(
+      'bad-option',
+      `Blocks of ${blockSize} do not divide the ${shape[1]} columns of ${place}.`,
+    );
+  }
+  if (!Number.isInteger(count) || count < 1 || count > 256) {
+    throw new SdqError('bad-option', `A codebook cannot have ${count} centroids: choose 1 to 256.`);
+  }
+  if (count > blocks) {
+    throw new SdqError('bad-option', `${count} centroids are more than the ${blocks} blocks of ${place}.`);
+  }
+  for (let i = 0; i < weight.length; i++) if (!Number.isFinite(weight[i])) throw notFinite(site);
+  const random = new Random(seed);
+  const training = sampleBlocks(weight, blocks, blockSize, random);
+  const centroids = kMeansPlusPlus(training, blockSize, count, random);
+  for (let i = 0; i < iterations; i++) {
+    const { codes, distances } = assign(training, centroids, blockSize);
+    if (!update(training, codes, distances, centroids, blockSize)) break;
+  }
+  const { codes } = assign(weight, centroids, blockSize);
+  return { shape, blockSize, centroids, codes, centroidBits: 32 };
+}
+
+/** The floats [rows * columns] that a product-quantized weight stands for. */
+export function dequantizeProduct({ centroids, codes, blockSize }: ProductQuantized): Float32Array {
+  const floats = new Float32Array(codes.length * blockSize);
+  codes.forEach((code, block) => {
+    floats.set(centroids.subarray(code * blockSize, (code + 1) * blockSize), block * blockSize);
+  });
+  return floats;
+}
+
+/**
+ * The weight as a tensor of its centroids, so that those can be trained: the gradient of a centroid is the average of
+ * its members' gradients.
+ *
+ * Source: Stock et al. 2020, section 3.3, equation 6.
+ *
+ * @param centroids - [centroids, blockSize]
+ * @param codes - [rows * columns / blockSize]
+ * @returns [rows, columns]
+ *
+ * @example
+ * ```ts
+ * import * as tf from '@tensorflow/tfjs';
+ * import { lookUpCentroids } from '@sdq/quantizers';
+ *
+ * lookUpCentroids(tf.tensor2d([[1, 2], [3, 4]]), Uint8Array.of(1, 0), [1, 4]).dataSync(); // [3, 4, 1, 2]
+ * ```
+ */
+export function lookUpCentroids(
+  centroids: tf.Tensor,
+  codes: Uint8Array,
+  shape: readonly [rows: number, columns: number],
+): tf.Tensor {
+  const [count, blockSize] = centroids.shape as [number, number];
+  const op = tf.customGrad((input) => {
+    const table = (input as tf.Tensor).dataSync() as Float32Array;
+    const quantized = { shape, blockSize, centroids: table, codes, centroidBits: 32 as const };
+    return {
+      value: tf.tensor2d(dequantizeProduct(quantized), [...shape]),
+      gradFunc: (dy: tf.Tensor) => {
+        const means = memberMeans(dy.dataSync(), codes, count, blockSize).means;
+        return tf.tensor2d(Float32Array.from(means), [count, blockSize]);
+      },
+    };
+  });
+  return op(centroids);
+}
+
+/**
+ * The same weight with its centroids on a symmetric int8 grid, one scale for all.
+ *
+ * Source: Fan et al. 2020, "Training with Quantization Noise for Extreme Model Compression", section 3.3.
+ */
+export function withInt8Centroids(quantized: ProductQuantized): ProductQuantized {
+  let largest = 0;
+  for (const value of quantized.centroids) largest = Math.max(largest, Math.abs(value));
+  const scale = Math.fround(largest / 127) || 1;
+  const centroids = quantized.centroids.map((value) => Math.round(value / scale) * scale);
+  return { ...quantized, centroids, centroidBits: 8 };
+}
+
+/**
+ * The bytes that a product-quantized weight takes: its codebook, with the scale of int8 centroids, and its indices in as
+ * many bits as the number of centroids needs.
+ *
+ * @example
+ * ```ts
+ * import { productBytes, productQuantize } from '@sdq/quantizers';
+ *
+ * const weight = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i));
+ * productBytes(productQuantize(weight, [4, 16], { blockSize: 4, centroids: 4 })); // { centroids: 64, indices: 4 }
+ * ```
+ */
+export function productBytes(quantized: ProductQuantized): {
+  readonly centroids: number;
+  readonly indices: number;
+} {
+  const { centroids, codes, blockSize, centroidBits } = quantized;
+  const bits = Math.ceil(Math.log2(centroids.length / blockSize));
+  return {
+    centroids: centroidBits === 8 ? centroids.length + 4 : 4 * centroids.length,
+    indices: Math.ceil((codes.length * bits) / 8),
+  };
+}
+
+function sampleBlocks(
+  weight: ArrayLike<number>,
+  blocks: number,
+  blockSize: number,
+  random: Random,
+): ArrayLike<number> {
+  if (blocks <= MAX_TRAINING_BLOCKS) return weight;
+  const sample = new Float32Array(MAX_TRAINING_BLOCKS * blockSize);
+  for (let i = 0; i < MAX_TRAINING_BLOCKS; i++) {
+    const start = random.below(blocks) * blockSize;
+    for (let k = 0; k < blockSize; k++) sample[i * blockSize + k] = weight[start + k]!;
+  }
+  return sample;
+}
+
+/** Each centroid a block, drawn by its squared distance to the nearest centroid so far. */
+function kMeansPlusPlus(data: ArrayLike<number>, size: number, count: number, random: Random): Float32Array {
+  const blocks = data.length / size;
+  const centroids = new Float32Array(count * size);
+  const nearest = new Float64Array(blocks).fill(Infinity);
+  let chosen = random.below(blocks);
+  for (let c = 0; c < count; c++) {
+    for (let k = 0; k < size; k++) centroids[c * size + k] = data[chosen * size + k]!;
+    let total = 0;
+    for (let block = 0; block < blocks; block++) {
+      nearest[block] = Math.min(
+        nearest[block]!,
+        squaredDistance(data, block * size, centroids, c * size, size),
+      );
+      total += nearest[block]!;
+    }
+    let left = random.uniform() * total;
+    // All blocks are centroids already: any will do.
+    chosen = random.below(blocks);
+    for (let block = 0; total > 0 && block < blocks; block++) {
+      if (nearest[block] === 0) continue;
+      chosen = block;
+      left -= nearest[block]!;
+      if (left < 0) break;
+    }
+  }
+  return centroids;
+}
+
+/** The nearest centroid of each block; of equal ones the first. */
+function assign(
+  data: ArrayLike<number>,
+  centroids: Float32Array,
+  size: number,
+): { codes: Uint8Array; distances: Float64Array } {
+  const blocks = data.length / size;
+  const count = centroids.length / size;
+  const codes = new Uint8Array(blocks);
+  const distances = new Float64Array(blocks);
+  for (let block = 0; block < blocks; block++) {
+    let best = Infinity;
+    for (let c = 0; c < count; c++) {
+      const distance = squaredDistance(data, block * size, centroids, c * size, size);
+      if (distance < best) {
+        best = distance;
+        codes[block] = c;
+      }
+    }
+    distances[block] = best;
+  }
+  return { codes, distances };
+}
+
+/** Moves each centroid to the mean of its members; whether any moved. */
+function update(
+  data: ArrayLike<number>,
+  codes: Uint8Array,
+  distances: Float64Array,
+  centroids: Float32Array,
+  size: number,
+): boolean {
+  const { means, members } = memberMeans(data, codes, centroids.length / size, size);
+  let moved = false;
+  for (let c = 0; c < members.length; c++) {
+    let source: ArrayLike<number> = means;
+    let from = c * size;
+    if (members[c] === 0) {
+      const farthest = distances.reduce((best, distance, i) => (distance > distances[best]! ? i : best), 0);
+      // With no block off its centroid there are no more different blocks than centroids.
+      if (distances[farthest] === 0) continue;
+      distances[farthest] = 0;
+      source = data;
+      from = farthest * size;
+    }
+    for (let k = 0; k < size; k++) {
+      const value = Math.fround(source[from + k]!);
+      if (centroids[c * size + k] !== value) moved = true;
+      centroids[c * size + k] = value;
+    }
+  }
+  return moved;
+}
+
+function memberMeans(
+  data: ArrayLike<number>,
+  codes: Uint8Array,
+  count: number,
+  size: number,
+): { means: Float64Array; members: Float64Array } {
+  const means = new Float64Array(count * size);
+  const members = new Float64Array(count);
+  for (let block = 0; block < codes.length; block++) {
+    const code = codes[block]!;
+    members[code]! += 1;
+    for (let k = 0; k < size; k++) means[code * size + k]! += data[block * size + k]!;
+  }
+  for (let i = 0; i < means.length; i++) means[i]! /= Math.max(1, members[Math.floor(i / size)]!);
+  return { means, members };
+}
+
+function squaredDistance(
+  a: ArrayLike<number>,
+  i: number,
+  b: ArrayLike<number>,
+  j: number,
+  size: number,
+): number {
+  let sum = 0;
+  for (let k = 0; k < size; k++) {
+    const difference = a[i + k]! - b[j + k]!;
+    sum += difference * difference;
+  }
+  return sum;
+}
