@@ -18,8 +18,11 @@ export function dataCheckCommand(folder: string, flags: { json?: boolean }): voi
       'most frequent labels',
     ];
     process.stdout.write(`${textTable([head, ...report.splits.map(row)])}\n\n`);
-    for (const { problems } of report.splits)
-      for (const problem of problems) process.stdout.write(`${problem}\n`);
+    for (const { problems, unreadable, remarks } of report.splits) {
+      for (const line of [...problems, ...remarks]) process.stdout.write(`${line}\n`);
+      const unnamed = unreadable - problems.length;
+      if (unnamed > 0) process.stdout.write(`... and ${unnamed} more in the same file.\n`);
+    }
     if (report.absentTasks.length > 0)
       process.stdout.write(`Tasks without a folder: ${report.absentTasks.join(', ')}\n`);
     if (report.absentLanguages.length > 0) {

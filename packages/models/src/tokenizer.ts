@@ -64,6 +64,8 @@ export class Tokenizer {
   private readonly placed = new Map<string, PlacedPieces>();
   /** The piece that is nothing but the space before a word. */
   private readonly spaceId: number | undefined;
+  /** Whether no piece reaches over a space, so that a text's pieces are those of its words. */
+  private readonly splitsWords: boolean;
 
   /** @param source - the file's name, for errors */
   constructor(
@@ -72,6 +74,9 @@ export class Tokenizer {
     source: string,
   ) {
     this.spaceId = tokenizer.token_to_id('▁');
+    this.splitsWords =
+      this.spaceId !== undefined &&
+      [...tokenizer.get_vocab(false).keys()].every((piece) => !/.▁/u.test(piece));
     this.single = readTemplate(tokenizer, false, source);
     this.pair = readTemplate(tokenizer, true, source);
   }
@@ -202,13 +207,18 @@ export class Tokenizer {
   }
 
   private pieces(text: string): number[] {
-    return this.tokenizer.encode(cut(text), { add_special_tokens: false }).ids;
+    if (!this.splitsWords || !isPlain(text)) {
+      return this.tokenizer.encode(cut(text), { add_special_tokens: false }).ids;
+    }
+    const ids: number[] = [];
+    for (const word of cut(text).split(' ')) for (const id of this.wordPieces(word)) ids.push(id);
+    return ids;
   }
 
   private wordPieces(word: string): Int32Array {
     const known = this.words.get(word);
     if (known !== undefined) return known;
-    const ids = this.pieces(word);
+    const { ids } = this.tokenizer.encode(cut(word), { add_special_tokens: false });
     const pieces = Int32Array.from(ids.length === 0 ? [this.unknownId] : ids);
     if (this.words.size < MAX_CACHED_WORDS) this.words.set(word, pieces);
     return pieces;
@@ -290,6 +300,11 @@ function fill(template: Template, first: readonly number[], second: readonly num
     ]),
   };
 }
+
+/** Whether a text is words between single spaces that no normalizer of the XLM-R kind changes, nor special tokens. */
+const isPlain = (text: string): boolean =>
+  /^[\p{L}\p{M}\p{N}\p{P}]+(?: [\p{L}\p{N}\p{P}][\p{L}\p{M}\p{N}\p{P}]*)*$/u.test(text) &&
+  text.normalize('NFKC') === text;
 
 const isWhole = (text: string): boolean => text.length <= MAX_TEXT_LENGTH;
 

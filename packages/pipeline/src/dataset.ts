@@ -1,7 +1,17 @@
 import { SdqError } from '@sdq/core';
 import { IGNORED_LABEL } from '@sdq/kernels';
 import type { HeadKind, Tokenizer } from '@sdq/models';
-import { type Example, listLanguages, readSplit, streamSplit, type Task, task, taskLabels } from '@sdq/xglue';
+import {
+  type DataNote,
+  type Example,
+  listLanguages,
+  NoteCounter,
+  readSplit,
+  streamSplit,
+  type Task,
+  task,
+  taskLabels,
+} from '@sdq/xglue';
 import type { EncodedExample } from './encoded-example.ts';
 import type { RunConfig } from './run-config.ts';
 import { spanWindows } from './spans.ts';
@@ -34,6 +44,8 @@ export interface DevRequest {
   /** The first so many examples of each language. */
   readonly devLimit?: number | undefined;
   readonly encode: (example: Example) => EncodedExample[];
+  /** Told of what reading tolerates. */
+  readonly onNote?: (note: DataNote) => void;
 }
 
 /** A task's data, ready for training and scoring. */
@@ -45,6 +57,8 @@ export interface Dataset {
   /** By language; held in memory. */
   readonly dev: ReadonlyMap<string, DevSet>;
   readonly unofficialLanguages: readonly string[];
+  /** What reading tolerated and which official languages are missing, one sentence each. */
+  readonly remarks: readonly string[];
 }
 
 /** What the two logits of a span head say. */
@@ -84,17 +98,32 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
   const labels = info.kind === 'span' ? SPAN_LABELS : taskLabels(config.data, info.name);
   const encode = exampleEncoder(tokenizer, labels, config.maxLength);
   const { data, languages, devLimit } = config;
-  const sets = devSets({ data, task: info, labels, languages, devLimit, encode });
+  const notes = new NoteCounter();
+  const onNote = notes.add;
+  const sets = devSets({ data, task: info, labels, languages, devLimit, encode, onNote });
   const dev = new Map([...sets].map(([language, set]) => [language, held(set)]));
+  const train = readSplit({ folder: data, task: info.name, language: 'en', split: 'train', labels, onNote })
+    .slice(0, config.trainLimit)
+    .flatMap(encode);
   return {
     task: info,
     labels,
-    train: readSplit({ folder: data, task: info.name, language: 'en', split: 'train', labels })
-      .slice(0, config.trainLimit)
-      .flatMap(encode),
+    train,
     dev,
     unofficialLanguages: [...dev].filter(([, { official }]) => !official).map(([language]) => language),
+    remarks: [...notes.sentences(), ...missingLanguages(info, languages, dev)],
   };
+}
+
+/** A sentence about the official languages that are not there, unless languages were chosen. */
+export function missingLanguages(
+  { name, languages }: Task,
+  chosen: readonly string[] | undefined,
+  found: ReadonlyMap<string, unknown>,
+): string[] {
+  const missing = languages.filter((language) => !found.has(language));
+  if (chosen !== undefined || missing.length === 0) return [];
+  return [`${name} has no dev set here in ${missing.join(', ')}, which the official average has.`];
 }
 
 /**
@@ -104,14 +133,22 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
  * @throws SdqError `path-not-found`; `unknown-name` for a language that the folder lacks; `empty-data`
  */
 export function devSets(request: DevRequest): ReadonlyMap<string, DevSet> {
-  const { data, task: info, labels, encode } = request;
+  const { data, task: info, labels, encode, onNote } = request;
   const found = listLanguages(data, info.name, 'dev');
   const languages = request.languages ?? found.map(({ language }) => language);
   if (languages.length === 0) throw new SdqError('empty-data', `${data} has no dev set of ${info.name}.`);
   const size = info.kind === 'ranking' ? Number.POSITIVE_INFINITY : CHUNK_EXAMPLES;
   return new Map(
     languages.map((language) => {
-      const read = () => streamSplit({ folder: data, task: info.name, language, split: 'dev', labels });
+      const read = () =>
+        streamSplit({
+          folder: data,
+          task: info.name,
+          language,
+          split: 'dev',
+          labels,
+          ...(onNote && { onNote }),
+        });
       const official = found.some((one) => one.language === language && one.official);
       const chunks = function* (): Generator<DevChunk> {
         for (const gold of groups(read(), size, request.devLimit)) {

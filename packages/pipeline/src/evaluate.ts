@@ -1,5 +1,5 @@
 import { type Reporter, SdqError } from '@sdq/core';
-import type { MetricName, Predictions, TaskName } from '@sdq/xglue';
+import { type MetricName, NoteCounter, type Predictions, type TaskName } from '@sdq/xglue';
 import {
   compareLanguages,
   type Fairness,
@@ -9,7 +9,7 @@ import {
   languageIntervals,
   type Range95,
 } from './comparison.ts';
-import { devSets, exampleEncoder, headKind, trainableTask } from './dataset.ts';
+import { devSets, exampleEncoder, headKind, missingLanguages, trainableTask } from './dataset.ts';
 import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
 import { loadClassifier } from './load-classifier.ts';
 import { type LanguageScores, meanScore } from './results.ts';
@@ -57,6 +57,8 @@ export interface Evaluation extends ModelScores {
   readonly examples: Readonly<Record<string, number>>;
   /** Languages that the official benchmark does not have for this task. */
   readonly unofficialLanguages: readonly string[];
+  /** What reading the data tolerated, and which official languages are missing. */
+  readonly remarks: readonly string[];
   /** The model compared with, and the change from it to this one. */
   readonly against?: ModelScores & { readonly changes: Readonly<Record<string, LanguageChange>> };
 }
@@ -74,7 +76,14 @@ export async function evaluate(
   onPredictions: (language: string, predictions: Predictions) => void = () => {},
 ): Promise<Evaluation> {
   const task = trainableTask(options.task);
-  const { tallies, languages, ...own } = await scoresOf(options, options.model, reporter, onPredictions);
+  const notes = new NoteCounter();
+  const { tallies, languages, ...own } = await scoresOf(
+    options,
+    options.model,
+    reporter,
+    notes,
+    onPredictions,
+  );
   const perLanguage = <T>(pick: (evaluation: LanguageEvaluation & { official: boolean }) => T) =>
     Object.fromEntries(Object.entries(languages).map(([language, one]) => [language, pick(one)]));
   const evaluation = {
@@ -83,9 +92,13 @@ export async function evaluate(
     ...own,
     examples: perLanguage(({ examples }) => examples),
     unofficialLanguages: Object.keys(languages).filter((language) => !languages[language]!.official),
+    remarks: [
+      ...notes.sentences(),
+      ...missingLanguages(task, options.languages, new Map(Object.entries(languages))),
+    ],
   };
   if (options.against === undefined) return evaluation;
-  const other = await scoresOf(options, options.against, reporter);
+  const other = await scoresOf(options, options.against, reporter, new NoteCounter());
   const { tallies: before, languages: _, ...against } = other;
   return { ...evaluation, against: { ...against, changes: compareLanguages(before, tallies) } };
 }
@@ -94,6 +107,7 @@ async function scoresOf(
   options: EvaluationOptions,
   model: string,
   reporter: Reporter,
+  notes: NoteCounter,
   onPredictions: (language: string, predictions: Predictions) => void = () => {},
 ): Promise<
   ModelScores & {
@@ -111,7 +125,7 @@ async function scoresOf(
     );
   }
   const encode = exampleEncoder(tokenizer, head.labels, options.maxLength ?? defaultMaxLength(task.name));
-  const sets = devSets({ data, task, labels: head.labels, languages, devLimit, encode });
+  const sets = devSets({ data, task, labels: head.labels, languages, devLimit, encode, onNote: notes.add });
   const found: Record<string, LanguageEvaluation & { official: boolean }> = {};
   const started = performance.now();
   let [done, before] = [0, 0];

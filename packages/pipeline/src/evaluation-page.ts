@@ -83,7 +83,7 @@ export function evaluationSentences(evaluation: Evaluation): string[] {
       `Beyond the official benchmark's languages: ${evaluation.unofficialLanguages.join(', ')}.`,
     );
   }
-  return sentences;
+  return [...sentences, ...evaluation.remarks];
 }
 
 function gapSentence(when: string, { scores, fairness: { best, worst, gap } }: ModelScores): string {

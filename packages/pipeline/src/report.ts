@@ -79,7 +79,7 @@ function warnings(results: Results): string[] {
   if (results.unofficialLanguages.length > 0) {
     found.push(`Beyond the official benchmark's languages: ${results.unofficialLanguages.join(', ')}.`);
   }
-  return found;
+  return [...found, ...results.remarks];
 }
 
 function versionsOf(results: Results): string[] {

@@ -36,6 +36,8 @@ export interface Results {
   readonly majority: LanguageScores;
   /** Examples scored, by language. */
   readonly examples: Readonly<Record<string, number>>;
+  /** What reading the data tolerated, and which official languages are missing. */
+  readonly remarks: readonly string[];
   /** Examples that were longer than the model takes and were cut, by language. */
   readonly cut: Readonly<Record<string, number>>;
   /** Languages that the official benchmark does not have for this task. */

@@ -96,6 +96,7 @@ class Run {
   }
 
   async all(): Promise<Results> {
+    for (const remark of this.dataset.remarks) this.reporter.message(remark);
     const teacher = await this.teacher();
     const plan = resolvePlan(createPlan(this.config.plan), sitesOf(teacher));
     const { methods } = this.config;
@@ -375,6 +376,7 @@ class Run {
       ...significanceOf(this.folder.path, this.dataset, scores),
       majority: perLanguage((set) => majorityShare(goldOf(set))),
       examples: perLanguage((set) => goldOf(set).length),
+      remarks: this.dataset.remarks,
       cut: perLanguage((set) => sumOver(set, cutExamples)),
       unofficialLanguages,
       bytes: {

@@ -265,6 +265,27 @@ describe('bad input', () => {
     await expect(start('POSS', 'bad6')).rejects.toThrow('Unknown task "POSS"');
   });
 
+  it('is counted and named where reading tolerates it, with the languages that are missing', async () => {
+    const odd = join(root, 'odd');
+    writeTinyData(odd);
+    const file = join(odd, 'NC/xglue.nc.de.dev');
+    const [first, ...rest] = readFileSync(file, 'utf8').split('\n');
+    const long = `the ${'cow '.repeat(40)}`;
+    writeFileSync(file, [`\ufeff${first}`, `${long}\t\tfarm\r`, ...rest].join('\n'));
+    const asked = { model: join(root, 'nc/student'), task: 'NC', data: odd, maxLength: 32 };
+    const { remarks, cut, examples } = await evaluate(asked, recorder());
+    expect(remarks).toEqual([
+      `${file}:1 has a byte order mark, which is left out.`,
+      `${file}:2 has a carriage return, left out.`,
+      `${file}:2 has an empty field.`,
+      'NC has no dev set here in es, fr, ru, which the official average has.',
+    ]);
+    expect([cut, examples]).toEqual([
+      { de: 1, en: 0 },
+      { de: 46, en: 45 },
+    ]);
+  });
+
   it('names the option', () => {
     const resolve = (more: Partial<RunOptions>) => () => resolveRunConfig(options('NC', 'x', more));
     expect(resolve({ finetune: { epochs: 0 } })).toThrow('finetune.epochs');

@@ -5,6 +5,7 @@ import { SdqError } from '@sdq/core';
 import type { Example } from './examples.ts';
 import { findSplit, listLanguages } from './layout.ts';
 import type { DataNote, ReadEvents } from './lines.ts';
+import { NoteCounter } from './note-counter.ts';
 import { streamWith } from './read-split.ts';
 import { type SplitName, type Task, type TaskName, tasks } from './tasks.ts';
 
@@ -25,6 +26,8 @@ export interface SplitReport {
   readonly shared: Readonly<Partial<Record<SplitName, number>>>;
   /** What was tolerated, how often. */
   readonly notes: Readonly<Partial<Record<DataNote['kind'], number>>>;
+  /** The same, one sentence each that names the file and the first line. */
+  readonly remarks: readonly string[];
   /** Lines or entries that could not be read. */
   readonly unreadable: number;
   /** The first of them, one sentence each. */
@@ -91,6 +94,7 @@ function checkSplit(
   const labels: Record<string, number> = {};
   const notes: Partial<Record<DataNote['kind'], number>> = {};
   const shared: Partial<Record<SplitName, number>> = {};
+  const counter = new NoteCounter();
   const problems: string[] = [];
   const here = new Set<string>();
   let examples = 0;
@@ -101,8 +105,9 @@ function checkSplit(
     if (problems.length < MAX_PROBLEMS) problems.push(error.message);
   };
   const events: ReadEvents = {
-    note: ({ kind }) => {
-      notes[kind] = (notes[kind] ?? 0) + 1;
+    note: (note) => {
+      notes[note.kind] = (notes[note.kind] ?? 0) + 1;
+      counter.add(note);
     },
     fail,
   };
@@ -131,6 +136,7 @@ function checkSplit(
     repeated,
     shared,
     notes,
+    remarks: counter.sentences(),
     unreadable,
     problems,
   };

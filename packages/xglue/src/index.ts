@@ -16,6 +16,7 @@ export { corpusBleu } from './metrics/bleu.ts';
 export { ndcg } from './metrics/ndcg.ts';
 export { nerF1 } from './metrics/ner-f1.ts';
 export { posPrecision } from './metrics/pos-precision.ts';
+export { NoteCounter } from './note-counter.ts';
 export {
   type PredictionFile,
   predictionPath,

@@ -54,8 +54,8 @@ describe('scorePredictions', () => {
     expect(scores.QAM!.en).toBeCloseTo(2 / 3, 12);
     expect(warnings.map((warning) => warning.replace(/^.*\//, ''))).toEqual([
       'en.prediction has 1 label outside the set: "yes".',
-      'en.prediction begins with a byte order mark, which is left out.',
-      'en.prediction has 3 carriage returns, which are left out.',
+      'en.prediction:1 has a byte order mark, which is left out.',
+      'en.prediction has 3 carriage returns, left out; the first is in line 1.',
     ]);
   });
 

@@ -4,7 +4,7 @@ import { SdqError, unknownName } from '@sdq/core';
 import type { Example } from './examples.ts';
 import { taskLabels } from './labels.ts';
 import { listLanguages } from './layout.ts';
-import type { DataNote } from './lines.ts';
+import { NoteCounter } from './note-counter.ts';
 import { predictionPath, readPredictions } from './prediction-files.ts';
 import { isList, type Predictions } from './predictions.ts';
 import { readSplit } from './read-split.ts';
@@ -57,13 +57,20 @@ export function scorePredictions(options: ScoreOptions): ScoreSheet {
     const labels = hasLabels(info) ? taskLabels(options.gold, info.name) : [];
     for (const language of chosenLanguages(options, info, warnings)) {
       const file = { folder: options.predictions, task: info.name, language };
-      const notes: DataNote[] = [];
+      const notes = new NoteCounter();
       const { split } = options;
-      const gold = readSplit({ folder: options.gold, task: info.name, language, split, labels });
-      const predictions = readPredictions({ ...file, onNote: (note) => notes.push(note) });
+      const gold = readSplit({
+        folder: options.gold,
+        task: info.name,
+        language,
+        split,
+        labels,
+        onNote: notes.add,
+      });
+      const predictions = readPredictions({ ...file, onNote: notes.add });
       warnings.push(...unpairedWarnings(info, predictionPath(file), gold, predictions));
       warnings.push(...labelWarnings(info, labels, predictionPath(file), predictions));
-      warnings.push(...noteWarnings(predictionPath(file), notes));
+      warnings.push(...notes.sentences());
       byLanguage[language] = score(info.name, gold, predictions, language);
     }
     scores[info.name] = byLanguage;
@@ -149,15 +156,6 @@ function labelWarnings(
   if (unknown.length === 0) return [];
   const kinds = [...new Set(unknown)].slice(0, 5).map((label) => `"${label}"`);
   return [`${file} has ${plural(unknown.length, 'label')} outside the set: ${kinds.join(', ')}.`];
-}
-
-function noteWarnings(file: string, notes: readonly DataNote[]): string[] {
-  const marks = notes.filter((note) => note.kind === 'byte-order-mark').length;
-  const returns = notes.filter((note) => note.kind === 'carriage-return').length;
-  return [
-    ...(marks > 0 ? [`${file} begins with a byte order mark, which is left out.`] : []),
-    ...(returns > 0 ? [`${file} has ${plural(returns, 'carriage return')}, which are left out.`] : []),
-  ];
 }
 
 const hasLabels = (info: Task): boolean => info.kind !== 'span' && info.kind !== 'generation';
