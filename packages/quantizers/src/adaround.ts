@@ -39,8 +39,8 @@ const SHARP = 2;
  *
  * const gram = new Gram(2);
  * gram.add(tf.tensor2d([[1, 1], [2, 2.1]]));
- * // Rounded alone 0.6 and 0.6 would both be 1, though their inputs are nearly equal.
- * const { values } = adaRound(Float32Array.of(0.6, 0.6, 3, 0), [2, 2], gram, 3, 'tensor');
+ * // Rounded alone 0.7 and 0.55 would both be 1, though their inputs are nearly equal.
+ * const { values } = adaRound(Float32Array.of(0.7, 0.55, 3, 0), [2, 2], gram, 3, 'tensor');
  * values[0]! + values[1]!; // 1
  * ```
  */
