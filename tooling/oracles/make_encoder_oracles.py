@@ -130,7 +130,6 @@ def make(folder, class_name, second_type, dtype, sharded, seed):
 
 def make_quantized(folder, seed):
     """An int8 model in the compressed-tensors layout, made and run by the library that defines it."""
-    from compressed_tensors.compressors import ModelCompressor
     from compressed_tensors.quantization import QuantizationConfig, apply_quantization_config
 
     config = config_of("BertForSequenceClassification")
@@ -178,6 +177,13 @@ def make_quantized(folder, seed):
                 module.input_scale.fill_(scale)
                 module.input_zero_point.fill_(max(-128, min(127, round(-low / scale) - 128)))
         logits = run()
+    save_compressed(folder, model, form, logits)
+
+
+def save_compressed(folder, model, form, logits):
+    """Saves a quantized model in a format of compressed-tensors, with the logits that it gives."""
+    from compressed_tensors.compressors import ModelCompressor
+
     compressor = ModelCompressor.from_pretrained_model(model, quantization_format=form)
     compressor.compress_model(model)
     shutil.rmtree(folder, ignore_errors=True)
@@ -189,7 +195,6 @@ def make_quantized(folder, seed):
 
 def make_packed(folder, seed):
     """A model of 2, 3, 4 and 8 bits in the compressed-tensors layout, in groups and with dynamic inputs."""
-    from compressed_tensors.compressors import ModelCompressor
     from compressed_tensors.quantization import QuantizationConfig, apply_quantization_config
 
     config = config_of("BertForSequenceClassification")
@@ -236,13 +241,7 @@ def make_packed(folder, seed):
         logits = torch.cat([model(input_ids=torch.tensor([sequence])).logits for sequence in SEQUENCES])
         for scheme, activations in zip(schemes, inputs):
             scheme.input_activations = activations
-    compressor = ModelCompressor.from_pretrained_model(model, quantization_format="pack-quantized")
-    compressor.compress_model(model)
-    shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder)
-    compressor.update_config(folder)
-    oracle = {"sequences": SEQUENCES, "logits": rounded(logits)}
-    (folder / "oracle.json").write_text(json.dumps(oracle, separators=(",", ":")) + "\n")
+    save_compressed(folder, model, "pack-quantized", logits)
 
 
 def main():

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { withGradient } from './custom-gradient.ts';
 import { notFinite, requireFinite } from './finite.ts';
 import { hasKernel, registerKernelGradient, runKernel } from './native-kernel.ts';
+import { roundHalfEven } from './round-half-even.ts';
 import { matrixShape } from './shapes.ts';
 
 const SdqFakeQuantizeRows = 'SdqFakeQuantizeRows';
@@ -102,9 +103,4 @@ function levelsOf(bits: number): number {
     throw new SdqError('bad-option', `A weight cannot have ${bits} bits: choose 2 to 8.`);
   }
   return 2 ** (bits - 1) - 1;
-}
-
-function roundHalfEven(x: number): number {
-  // Adding 1.5 * 2^52 leaves no room for a fraction; the processor rounds half to even.
-  return x + 6755399441055744 - 6755399441055744;
 }

@@ -1,11 +1,5 @@
-import type { AffineGrid, EncoderOps, PackedBatch, Site } from '@sdq/core';
-import {
-  createObserver,
-  gridForRange,
-  type ObserverName,
-  ObservingOps,
-  type ResolvedPlan,
-} from '@sdq/quantizers';
+import type { EncoderOps, PackedBatch, Site } from '@sdq/core';
+import { createObserver, type ObserverName, ObservingOps, type ResolvedPlan } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { yieldToEvents } from './yield-to-events.ts';
 
@@ -44,14 +38,4 @@ export async function calibrate<Name extends ObserverName>(
   }
   const ranges = layers.map((layer, i) => [names[i]!, layer.ranges()] as const);
   return Object.fromEntries(ranges) as Record<Name, Map<Site, Range>>;
-}
-
-/** The grid of each site for its range. */
-export function gridsForRanges(ranges: ReadonlyMap<Site, Range>, plan: ResolvedPlan): Map<Site, AffineGrid> {
-  return new Map(
-    [...ranges].map(([site, range]) => {
-      const { activationBits, activationScheme } = plan.get(site)!;
-      return [site, gridForRange(range, activationBits, activationScheme === 'symmetric')];
-    }),
-  );
 }

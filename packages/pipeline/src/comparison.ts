@@ -1,4 +1,5 @@
 import { confidenceInterval, holm, pairedTest, type Tally } from '@sdq/xglue';
+import { mapValues } from './map-values.ts';
 import type { LanguageScores } from './results.ts';
 
 /** What each example adds to the score, by language. */
@@ -92,8 +93,4 @@ export function languagesThat(
   changes: Readonly<Record<string, LanguageChange>>,
 ): string[] {
   return Object.keys(changes).filter((language) => changes[language]!.verdict === verdict);
-}
-
-function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
 }

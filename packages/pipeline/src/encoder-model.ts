@@ -1,4 +1,4 @@
-import type { EncoderOps, Site } from '@sdq/core';
+import type { EncoderOps } from '@sdq/core';
 import { spanRows } from '@sdq/kernels';
 import { type EncoderBatch, type EncoderConfig, forward, type Head, type HostTensor } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
@@ -61,13 +61,6 @@ export function trainableCopies(
       return [name, variable];
     }),
   );
-}
-
-/** The sites that a quantization plan can speak of: every matrix of the model. */
-export function sitesOf(model: EncoderModel): Site[] {
-  return [...model.parameters]
-    .filter(([name, tensor]) => tensor.rank === 2 && name.endsWith('.weight'))
-    .map(([name]) => name.slice(0, -'.weight'.length));
 }
 
 /** Disposes the parameters of a model, save those that another still uses. */

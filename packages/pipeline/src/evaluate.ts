@@ -12,6 +12,7 @@ import {
 import { devSets, exampleEncoder, headKind, missingLanguages, trainableTask } from './dataset.ts';
 import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
 import { loadClassifier } from './load-classifier.ts';
+import { mapValues } from './map-values.ts';
 import { type LanguageScores, meanScore } from './results.ts';
 import { defaultMaxLength } from './run-config.ts';
 
@@ -84,13 +85,11 @@ export async function evaluate(
     notes,
     onPredictions,
   );
-  const perLanguage = <T>(pick: (evaluation: LanguageEvaluation & { official: boolean }) => T) =>
-    Object.fromEntries(Object.entries(languages).map(([language, one]) => [language, pick(one)]));
   const evaluation = {
     task: task.name,
     metric: task.metric,
     ...own,
-    examples: perLanguage(({ examples }) => examples),
+    examples: mapValues(languages, ({ examples }) => examples),
     unofficialLanguages: Object.keys(languages).filter((language) => !languages[language]!.official),
     remarks: [
       ...notes.sentences(),
@@ -150,10 +149,8 @@ async function scoresOf(
   } finally {
     reporter.stop();
   }
-  const pick = <T>(of: (evaluation: LanguageEvaluation) => T): Record<string, T> =>
-    Object.fromEntries(Object.entries(found).map(([language, one]) => [language, of(one)]));
-  const scores = pick(({ score }) => score);
-  const tallies = pick(({ tally }) => tally);
+  const scores = mapValues(found, ({ score }) => score);
+  const tallies = mapValues(found, ({ tally }) => tally);
   return {
     model,
     quantized,
@@ -161,7 +158,7 @@ async function scoresOf(
     average: meanScore(scores),
     intervals: languageIntervals(tallies),
     fairness: fairness(scores),
-    cut: pick(({ cut }) => cut),
+    cut: mapValues(found, ({ cut }) => cut),
     tallies,
     languages: found,
   };

@@ -1,4 +1,4 @@
-import { fairness, languagesThat } from './comparison.ts';
+import { languagesThat } from './comparison.ts';
 import type { Evaluation, ModelScores } from './evaluate.ts';
 import {
   barChart,
@@ -63,9 +63,9 @@ export function evaluationSentences(evaluation: Evaluation): string[] {
   const sentences = [gapSentence(against ? 'After: ' : '', evaluation)];
   if (against) {
     sentences.unshift(gapSentence('Before: ', against));
-    const [was, is] = [fairness(against.scores).gap, fairness(evaluation.scores).gap];
+    const change = evaluation.fairness.gap - against.fairness.gap;
     sentences.push(
-      `The gap between the best and the worst language changed by ${signedPoints(is - was)} points.`,
+      `The gap between the best and the worst language changed by ${signedPoints(change)} points.`,
     );
     const lost = languagesThat('lost', against.changes);
     const gained = languagesThat('gained', against.changes);

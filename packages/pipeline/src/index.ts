@@ -1,5 +1,5 @@
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
-export { calibrate, gridsForRanges, type Range } from './calibrate.ts';
+export { calibrate, type Range } from './calibrate.ts';
 export {
   compareLanguages,
   type Fairness,
@@ -21,7 +21,7 @@ export {
   trainableTask,
 } from './dataset.ts';
 export type { EncodedExample } from './encoded-example.ts';
-export { disposeModel, type EncoderModel, logitsOf, sitesOf, tensorsFrom } from './encoder-model.ts';
+export { disposeModel, type EncoderModel, logitsOf, tensorsFrom } from './encoder-model.ts';
 export { type Evaluation, type EvaluationOptions, evaluate, type ModelScores } from './evaluate.ts';
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';

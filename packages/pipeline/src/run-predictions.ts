@@ -4,6 +4,7 @@ import { predictionPath, readPredictions, tally, writePredictions } from '@sdq/x
 import { compareLanguages, fairness, type LanguageTallies, languageIntervals } from './comparison.ts';
 import { type Dataset, goldOf } from './dataset.ts';
 import type { LanguageEvaluation } from './evaluate-language.ts';
+import { mapValues } from './map-values.ts';
 import type { Results } from './results.ts';
 
 /** Where a run keeps the predictions of a version of the model, as prediction files of the benchmark. */
@@ -56,8 +57,6 @@ export function significanceOf(
   return {
     intervals,
     changes,
-    fairness: Object.fromEntries(
-      Object.entries(scores).map(([version, byLanguage]) => [version, fairness(byLanguage)]),
-    ),
+    fairness: mapValues(scores, fairness),
   };
 }

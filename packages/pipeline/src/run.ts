@@ -19,13 +19,15 @@ import {
 import {
   createPlan,
   FakeQuantizedOps,
+  gridsForRanges,
   MovingAverageObserver,
   type ResolvedPlan,
   resolvePlan,
+  sitesOf,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, groupByTokens, packBatch } from './batches.ts';
-import { calibrate, gridsForRanges, type Range } from './calibrate.ts';
+import { calibrate, type Range } from './calibrate.ts';
 import {
   cutExamples,
   type Dataset,
@@ -43,12 +45,12 @@ import {
   hostTensors,
   logitsOf,
   lossLogits,
-  sitesOf,
   tensorsFrom,
   trainableCopies,
   WORD_EMBEDDINGS,
 } from './encoder-model.ts';
 import { evaluateLanguage, scoreLanguages } from './evaluate-language.ts';
+import { mapValues } from './map-values.ts';
 import type { Classifier } from './predict.ts';
 import { reportPage } from './report.ts';
 import { type LanguageScores, meanScore, type Results, VERSION_LABELS } from './results.ts';
@@ -98,7 +100,7 @@ class Run {
   async all(): Promise<Results> {
     for (const remark of this.dataset.remarks) this.reporter.message(remark);
     const teacher = await this.teacher();
-    const plan = resolvePlan(createPlan(this.config.plan), sitesOf(teacher));
+    const plan = resolvePlan(createPlan(this.config.plan), sitesOf(teacher.parameters));
     const { methods } = this.config;
     let ranges: Ranges | undefined;
     const calibrated = async () => {
@@ -359,8 +361,6 @@ class Run {
     if (records.ptq) {
       scores.ptq = this.bestObserver() === 'percentile' ? scores.ptqPercentile! : scores.ptqMinMax!;
     }
-    const perVersion = (pick: (scores: LanguageScores) => number) =>
-      Object.fromEntries(Object.entries(scores).map(([version, byLanguage]) => [version, pick(byLanguage)]));
     const { dev, task, unofficialLanguages } = this.dataset;
     const perLanguage = (pick: (set: DevSet) => number) =>
       Object.fromEntries([...dev].map(([language, set]) => [language, pick(set)]));
@@ -371,8 +371,9 @@ class Run {
       task: task.name,
       metric: task.metric,
       scores,
-      average: perVersion((byLanguage) => meanScore(byLanguage)),
-      averageZeroShot: zeroShot.length > 0 ? perVersion((byLanguage) => meanScore(byLanguage, zeroShot)) : {},
+      average: mapValues(scores, (byLanguage) => meanScore(byLanguage)),
+      averageZeroShot:
+        zeroShot.length > 0 ? mapValues(scores, (byLanguage) => meanScore(byLanguage, zeroShot)) : {},
       ...significanceOf(this.folder.path, this.dataset, scores),
       majority: perLanguage((set) => majorityShare(goldOf(set))),
       examples: perLanguage((set) => goldOf(set).length),

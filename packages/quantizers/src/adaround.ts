@@ -1,7 +1,8 @@
 import { type Granularity, type QuantizedRows, SdqError, type Site } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
-import { floatsOf, type Gram, outputError } from './gram.ts';
+import { checkGram, type Gram, outputError } from './gram.ts';
 import { checkWeightBits, elementsPerScale, largestLevel, nearestLevel, weightGrid } from './weight-grid.ts';
+import { asRows, floatsOf } from './weight-quantizers.ts';
 
 /** How {@link adaRound} runs. */
 export interface AdaRoundOptions {
@@ -54,7 +55,6 @@ export function adaRound(
   site?: Site,
 ): QuantizedRows {
   const { steps = 300, learningRate = 0.02, pull = 0.03 } = options;
-  const [rows, columns] = shape;
   checkWeightBits(bits, 2);
   if (!(steps >= 1 && learningRate > 0 && pull >= 0)) {
     throw new SdqError(
@@ -62,22 +62,20 @@ export function adaRound(
       'AdaRound needs steps, a learning rate above 0 and a pull that is not negative.',
     );
   }
-  if (gram.size !== columns || weight.length !== rows * columns) {
-    throw new SdqError('bad-shape', `A Gram matrix of ${gram.size} inputs does not fit a weight [${shape}].`);
-  }
+  checkGram(gram, weight, shape);
   const size = elementsPerScale(granularity, shape, site);
   const scales = Float32Array.from(
     { length: weight.length / size },
     (_, group) => weightGrid(weight, group * size, size, bits, site).scale,
   );
-  const finish = (level: (i: number) => number): QuantizedRows => {
-    const values = Int8Array.from({ length: weight.length }, (_, i) => level(i));
-    if (granularity === 'tensor')
-      return { bits, shape, values, scales: new Float32Array(rows).fill(scales[0]!) };
-    return granularity === 'channel'
-      ? { bits, shape, values, scales }
-      : { bits, shape, values, scales, groupSize: size };
-  };
+  const finish = (level: (i: number) => number): QuantizedRows =>
+    asRows(
+      bits,
+      shape,
+      Int8Array.from({ length: weight.length }, (_, i) => level(i)),
+      scales,
+      granularity,
+    );
   const scaleOf = (i: number) => scales[Math.floor(i / size)]!;
   const nearest = finish((i) => nearestLevel(weight[i]!, scaleOf(i), bits));
   const start = outputError(weight, floatsOf(nearest), gram);
@@ -105,7 +103,7 @@ export function adaRound(
     // In units of the error of rounding to nearest, a weight: so the pull means the same in every layer.
     const gramTensor = tf.tensor2d(
       Float32Array.from(gram.matrix, (value) => (value * count) / (gram.count * start)),
-      [columns, columns],
+      [gram.size, gram.size],
     );
     for (let step = 1; step <= steps; step++) {
       for (let i = 0; i < count; i++) {
@@ -115,9 +113,7 @@ export function adaRound(
         const level = Math.floor(weight[i]! / scale) + soft[i]!;
         change[i] = (level < -limit ? -limit : Math.min(level, limit)) * scale - weight[i]!;
       }
-      const slopes = tf.tidy(() =>
-        tf.matMul(tf.tensor2d(change.slice(), [rows, columns]), gramTensor).dataSync(),
-      );
+      const slopes = tf.tidy(() => tf.matMul(tf.tensor2d(change.slice(), [...shape]), gramTensor).dataSync());
       const progress = (step / steps - WARMUP) / (1 - WARMUP);
       const beta = SHARP + (SOFT - SHARP) * (1 - Math.max(0, progress));
       const pulls = progress > 0 ? pull : 0;

@@ -1,7 +1,6 @@
-import { type Observer, type ObserverState, SdqError, type Site } from '@sdq/core';
-import type { Tensor } from '@tensorflow/tfjs';
-import { BINS_EACH_SIDE, Histogram } from './histogram.ts';
-import { cannotMerge } from './min-max-observer.ts';
+import { type ObserverState, SdqError } from '@sdq/core';
+import { BINS_EACH_SIDE } from './histogram.ts';
+import { HistogramObserver } from './histogram-observer.ts';
 
 /** The count that stands for none, so that the divergence is finite. */
 const EPSILON = 1e-7;
@@ -12,22 +11,18 @@ const EPSILON = 1e-7;
  * For each threshold t, the histogram within [-t, t] with all that lies outside at its ends is compared with the same
  * merged into `quantizedBins` bins and spread out again. Source: Migacz 2017, "8-bit Inference with TensorRT", GTC.
  */
-export class EntropyObserver implements Observer {
+export class EntropyObserver extends HistogramObserver {
   readonly name = 'entropy';
-  private histogram = new Histogram();
 
   /** @param quantizedBins - what the histogram is coarsened to, from 2 to 2048 and even */
   constructor(readonly quantizedBins = 128) {
+    super();
     if (!(quantizedBins >= 2 && quantizedBins <= BINS_EACH_SIDE && quantizedBins % 2 === 0)) {
       throw new SdqError(
         'bad-option',
         `${quantizedBins} quantized bins: choose an even number from 2 to 2048.`,
       );
     }
-  }
-
-  observe(x: Tensor, site?: Site): void {
-    this.histogram.add(x, site);
   }
 
   range(): { min: number; max: number } {
@@ -50,22 +45,13 @@ export class EntropyObserver implements Observer {
     return { min: Math.max(seen.min, -threshold), max: Math.min(seen.max, threshold) };
   }
 
-  merge(other: Observer): void {
-    if (!(other instanceof EntropyObserver) || other.quantizedBins !== this.quantizedBins) {
-      throw cannotMerge(this.name, other.name);
-    }
-    this.histogram.merge(other.histogram);
-  }
-
-  toJSON(): ObserverState {
-    return { name: this.name, quantizedBins: this.quantizedBins, histogram: this.histogram.toJSON() };
+  protected option(): Readonly<Record<string, number>> {
+    return { quantizedBins: this.quantizedBins };
   }
 
   /** The observer that {@link toJSON} described. */
   static from(state: ObserverState): EntropyObserver {
-    const observer = new EntropyObserver(state.quantizedBins as number);
-    observer.histogram = Histogram.from(state.histogram);
-    return observer;
+    return new EntropyObserver(state.quantizedBins as number).restored(state);
   }
 }
 

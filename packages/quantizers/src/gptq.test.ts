@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { adversarialRows, roundHalfEven } from '../test/adversarial.ts';
 import { adaRound } from './adaround.ts';
 import { gptq } from './gptq.ts';
-import { floatsOf, Gram, outputError } from './gram.ts';
+import { Gram, outputError } from './gram.ts';
 import { reverseCholesky } from './reverse-cholesky.ts';
-import { weightQuantizer } from './weight-quantizers.ts';
+import { floatsOf, weightQuantizer } from './weight-quantizers.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 

@@ -1,5 +1,5 @@
 import { type Granularity, type QuantizedRows, SdqError, type Site } from '@sdq/core';
-import type { Gram } from './gram.ts';
+import { checkGram, type Gram } from './gram.ts';
 import { reverseCholesky } from './reverse-cholesky.ts';
 import { checkWeightBits, elementsPerScale, nearestLevel, weightGrid } from './weight-grid.ts';
 
@@ -48,9 +48,7 @@ export function gptq(
   const [rows, columns] = shape;
   checkWeightBits(bits);
   if (!(damping > 0)) throw new SdqError('bad-option', `The damping ${damping} is not above 0.`);
-  if (gram.size !== columns || weight.length !== rows * columns) {
-    throw new SdqError('bad-shape', `A Gram matrix of ${gram.size} inputs does not fit a weight [${shape}].`);
-  }
+  checkGram(gram, weight, shape);
   const size = elementsPerScale(granularity, shape, site);
   const groupSize = Math.min(size, columns);
   const order = activationOrder ? byInput(gram) : undefined;

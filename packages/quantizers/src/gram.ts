@@ -1,4 +1,4 @@
-import type { QuantizedRows, Site } from '@sdq/core';
+import { SdqError, type Site } from '@sdq/core';
 import { notFinite } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 
@@ -78,8 +78,13 @@ export function outputError(weight: ArrayLike<number>, changed: ArrayLike<number
   return Math.max(0, error) / count;
 }
 
-/** The floats of quantized rows, in float64 arithmetic rounded to float32. */
-export function floatsOf(rows: QuantizedRows): Float32Array {
-  const size = rows.groupSize ?? rows.shape[1];
-  return Float32Array.from(rows.values, (value, i) => value * rows.scales[Math.floor(i / size)]!);
+/** Throws unless a weight [out, in] and the Gram matrix of its inputs fit each other. */
+export function checkGram(
+  gram: Gram,
+  weight: ArrayLike<number>,
+  shape: readonly [rows: number, columns: number],
+): void {
+  if (gram.size !== shape[1] || weight.length !== shape[0] * shape[1]) {
+    throw new SdqError('bad-shape', `A Gram matrix of ${gram.size} inputs does not fit a weight [${shape}].`);
+  }
 }

@@ -23,12 +23,14 @@ export { PercentileObserver } from './percentile-observer.ts';
 export {
   type ActivationScheme,
   createPlan,
+  gridsForRanges,
   isStatic,
   matchesSite,
   type Plan,
   type PlanRule,
   type ResolvedPlan,
   resolvePlan,
+  sitesOf,
 } from './plan.ts';
 export {
   type CalibratedModel,

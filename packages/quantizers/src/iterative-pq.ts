@@ -1,6 +1,6 @@
 import { SdqError, type Site } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
-import { matchesSite } from './plan.ts';
+import { matchesSite, sitesOf } from './plan.ts';
 import {
   lookUpCentroids,
   type ProductQuantized,
@@ -94,11 +94,11 @@ export async function iterativeProductQuantize(
   try {
     for (const stage of stages) {
       let matched = false;
-      for (const [name, tensor] of parameters) {
-        const site = name.slice(0, -'.weight'.length);
-        if (tensor.rank !== 2 || !name.endsWith('.weight')) continue;
+      for (const site of sitesOf(parameters)) {
         if (!stage.match.some((pattern) => matchesSite(pattern, site))) continue;
         matched = true;
+        const name = `${site}.weight`;
+        const tensor = parameters.get(name)!;
         const shape = tensor.shape as [number, number];
         const chosen = quantized.has(name) ? undefined : optionsOf(site, shape);
         if (!chosen) continue;

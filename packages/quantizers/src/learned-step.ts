@@ -1,12 +1,7 @@
 import { type Granularity, type QuantizedRows, SdqError, type Site, type WeightQuantizer } from '@sdq/core';
+import { roundHalfEven } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
-import {
-  checkWeightBits,
-  elementsPerScale,
-  largestLevel,
-  nearestLevel,
-  roundHalfEven,
-} from './weight-grid.ts';
+import { checkWeightBits, elementsPerScale, largestLevel, nearestLevel } from './weight-grid.ts';
 
 /** The integers of a grid whose step is learned; zero is 0. */
 export interface StepLevels {
@@ -29,7 +24,8 @@ export interface StepLevels {
  *
  * @example
  * ```ts
- * import * as tf from '@tensorflow/tfjs';
+ * import { roundHalfEven } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
  * import { learnedStepQuantize } from '@sdq/quantizers';
  *
  * const step = tf.tensor1d([0.5]);
@@ -116,7 +112,8 @@ export function initialSteps(values: ArrayLike<number>, size: number, qMax: numb
  *
  * @example
  * ```ts
- * import * as tf from '@tensorflow/tfjs';
+ * import { roundHalfEven } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
  * import { LearnedStepQuantizer } from '@sdq/quantizers';
  *
  * const weight = tf.variable(tf.tensor2d([[1, -1], [2, 2]]));

@@ -1,8 +1,6 @@
-import type { Observer, ObserverState, Site } from '@sdq/core';
-import type { Tensor } from '@tensorflow/tfjs';
+import type { ObserverState } from '@sdq/core';
 import { gridForRange } from './affine-grid.ts';
-import { Histogram } from './histogram.ts';
-import { cannotMerge } from './min-max-observer.ts';
+import { HistogramObserver } from './histogram-observer.ts';
 
 /** The first search shrinks both ends together, in so many steps, to no less than a tenth. */
 const SHRINK_STEPS = 128;
@@ -16,17 +14,13 @@ const REFINEMENT_REACH = 8;
  * Found on a histogram: first both ends shrink together, then each moves alone. Source: Banner et al. 2019, "Post
  * Training 4-bit Quantization of Convolutional Networks for Rapid-Deployment", section 3 (the same aim, in closed form).
  */
-export class MseObserver implements Observer {
+export class MseObserver extends HistogramObserver {
   readonly name = 'mse';
-  private histogram = new Histogram();
 
   /** @param bits - of the grid that the range is for, 2 to 8 */
   constructor(readonly bits = 8) {
+    super();
     gridForRange({ min: 0, max: 0 }, bits);
-  }
-
-  observe(x: Tensor, site?: Site): void {
-    this.histogram.add(x, site);
   }
 
   range(): { min: number; max: number } {
@@ -54,20 +48,13 @@ export class MseObserver implements Observer {
     return { min: best.low * seen.min, max: best.high * seen.max };
   }
 
-  merge(other: Observer): void {
-    if (!(other instanceof MseObserver) || other.bits !== this.bits) throw cannotMerge(this.name, other.name);
-    this.histogram.merge(other.histogram);
-  }
-
-  toJSON(): ObserverState {
-    return { name: this.name, bits: this.bits, histogram: this.histogram.toJSON() };
+  protected option(): Readonly<Record<string, number>> {
+    return { bits: this.bits };
   }
 
   /** The observer that {@link toJSON} described. */
   static from(state: ObserverState): MseObserver {
-    const observer = new MseObserver(state.bits as number);
-    observer.histogram = Histogram.from(state.histogram);
-    return observer;
+    return new MseObserver(state.bits as number).restored(state);
   }
 }
 

@@ -1,9 +1,8 @@
 import { SdqError, type Site } from '@sdq/core';
-import { fakeQuantizeRows, minMax } from '@sdq/kernels';
+import { fakeQuantizeRows, minMax, roundHalfEven } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { gridForRange } from './affine-grid.ts';
 import { straightThrough } from './straight-through.ts';
-import { roundHalfEven } from './weight-grid.ts';
 
 /**
  * The values of an activation as dynamic quantization holds them: each token row on a grid of its own, made from that

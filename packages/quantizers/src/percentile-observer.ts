@@ -1,7 +1,6 @@
-import { type Observer, type ObserverState, SdqError, type Site } from '@sdq/core';
-import type { Tensor } from '@tensorflow/tfjs';
-import { BINS_EACH_SIDE, Histogram } from './histogram.ts';
-import { cannotMerge } from './min-max-observer.ts';
+import { type ObserverState, SdqError } from '@sdq/core';
+import { BINS_EACH_SIDE } from './histogram.ts';
+import { HistogramObserver } from './histogram-observer.ts';
 
 /**
  * The range between two percentiles of the values seen, from a histogram that widens with the data: rare large
@@ -10,19 +9,15 @@ import { cannotMerge } from './min-max-observer.ts';
  * Memory does not grow with the data; the resolution is at worst 1/1024 of the largest magnitude. Source: Wu et
  * al. 2020, "Integer Quantization for Deep Learning Inference", section 5.1.
  */
-export class PercentileObserver implements Observer {
+export class PercentileObserver extends HistogramObserver {
   readonly name = 'percentile';
-  private histogram = new Histogram();
 
   /** @param percentile - in (50, 100]: 99.99 clips one value in ten thousand on each side */
   constructor(readonly percentile = 99.99) {
+    super();
     if (!(percentile > 50 && percentile <= 100)) {
       throw new SdqError('bad-option', `The percentile ${percentile} is not in (50, 100].`);
     }
-  }
-
-  observe(x: Tensor, site?: Site): void {
-    this.histogram.add(x, site);
   }
 
   range(): { min: number; max: number } {
@@ -38,22 +33,13 @@ export class PercentileObserver implements Observer {
     };
   }
 
-  merge(other: Observer): void {
-    if (!(other instanceof PercentileObserver) || other.percentile !== this.percentile) {
-      throw cannotMerge(this.name, other.name);
-    }
-    this.histogram.merge(other.histogram);
-  }
-
-  toJSON(): ObserverState {
-    return { name: this.name, percentile: this.percentile, histogram: this.histogram.toJSON() };
+  protected option(): Readonly<Record<string, number>> {
+    return { percentile: this.percentile };
   }
 
   /** The observer that {@link toJSON} described. */
   static from(state: ObserverState): PercentileObserver {
-    const observer = new PercentileObserver(state.percentile as number);
-    observer.histogram = Histogram.from(state.histogram);
-    return observer;
+    return new PercentileObserver(state.percentile as number).restored(state);
   }
 
   /** The first bin from one end before which, with it, more than `tail` values lie. */

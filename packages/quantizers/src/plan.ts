@@ -1,4 +1,5 @@
-import { SdqError, type Site, unknownName, type WeightQuantizer } from '@sdq/core';
+import { type AffineGrid, SdqError, type Site, unknownName, type WeightQuantizer } from '@sdq/core';
+import { gridForRange } from './affine-grid.ts';
 import { perChannel } from './weight-quantizers.ts';
 
 /** What happens to the sites that a pattern matches. */
@@ -29,6 +30,22 @@ export type Plan = readonly PlanRule[];
 
 /** What a plan decided for one model: the rule of each quantized site. */
 export type ResolvedPlan = ReadonlyMap<Site, PlanRule>;
+
+/**
+ * The sites that a plan can speak of: every matrix named `.weight`.
+ *
+ * @example
+ * ```ts
+ * import { sitesOf } from '@sdq/quantizers';
+ *
+ * sitesOf(new Map([['classifier.weight', { shape: [17, 384] }], ['classifier.bias', { shape: [17] }]])); // ['classifier']
+ * ```
+ */
+export function sitesOf(parameters: ReadonlyMap<string, { readonly shape: readonly number[] }>): Site[] {
+  return [...parameters]
+    .filter(([name, { shape }]) => shape.length === 2 && name.endsWith('.weight'))
+    .map(([name]) => name.slice(0, -'.weight'.length));
+}
 
 /**
  * Whether a site pattern matches a site.
@@ -78,6 +95,31 @@ export function resolvePlan(plan: Plan, sites: readonly Site[]): ResolvedPlan {
     if (rule && (rule.weight || rule.activationBits !== undefined)) resolved.set(site, rule);
   }
   return resolved;
+}
+
+/**
+ * The grid of each site's input for its range, with the bits and the scheme that the plan gives the site.
+ *
+ * @throws SdqError as {@link gridForRange}
+ *
+ * @example
+ * ```ts
+ * import { createPlan, gridsForRanges, resolvePlan } from '@sdq/quantizers';
+ *
+ * const plan = resolvePlan(createPlan('w8a8'), ['embeddings.word_embeddings', 'classifier']);
+ * gridsForRanges(new Map([['classifier', { min: 0, max: 2.55 }]]), plan).get('classifier')!.qMax; // 255
+ * ```
+ */
+export function gridsForRanges(
+  ranges: ReadonlyMap<Site, { readonly min: number; readonly max: number }>,
+  plan: ResolvedPlan,
+): Map<Site, AffineGrid> {
+  return new Map(
+    [...ranges].map(([site, range]) => {
+      const { activationBits, activationScheme } = plan.get(site)!;
+      return [site, gridForRange(range, activationBits, activationScheme === 'symmetric')];
+    }),
+  );
 }
 
 const presets = {

@@ -4,14 +4,22 @@ import * as tf from '@tensorflow/tfjs';
 import { type AdaRoundOptions, adaRound } from './adaround.ts';
 import { gridForRange } from './affine-grid.ts';
 import { type GptqOptions, gptq } from './gptq.ts';
-import { floatsOf, Gram } from './gram.ts';
+import { Gram } from './gram.ts';
 import { createObserver, type ObserverName } from './observers.ts';
 import { ObservingOps } from './observing-ops.ts';
 import { fakeQuantizePerToken } from './per-token.ts';
-import { isStatic, type Plan, type PlanRule, type ResolvedPlan, resolvePlan } from './plan.ts';
+import {
+  gridsForRanges,
+  isStatic,
+  type Plan,
+  type PlanRule,
+  type ResolvedPlan,
+  resolvePlan,
+  sitesOf,
+} from './plan.ts';
 import { SmoothedOps, smoothingDivisors } from './smooth-quant.ts';
 import { ListeningOps, type SharedInput, TracingOps } from './tracing-ops.ts';
-import { dequantizeRows } from './weight-quantizers.ts';
+import { dequantizeRows, floatsOf } from './weight-quantizers.ts';
 
 /** A model to quantize: its parameters by their names in the checkpoint, and how a batch runs through it. */
 export interface CalibratedModel<Batch> {
@@ -73,8 +81,8 @@ const SAMPLE_ROWS = 256;
  * ```ts
  * import { type CalibratedModel, createPlan, quantize } from '@sdq/quantizers';
  *
- * const w4a8 = <Batch>(model: CalibratedModel<Batch>, batches: readonly Batch[]) =>
- *   quantize(model, batches, createPlan('w4a8'), { observer: 'mse', rounding: 'gptq' });
+ * const w8a8 = <Batch>(model: CalibratedModel<Batch>, batches: readonly Batch[]) =>
+ *   quantize(model, batches, createPlan('w8a8'), { observer: 'mse', rounding: 'gptq' });
  * ```
  */
 export async function quantize<Batch>(
@@ -89,13 +97,6 @@ export async function quantize<Batch>(
   } finally {
     run.dispose();
   }
-}
-
-/** The sites that a plan can speak of: every matrix named `.weight`. */
-export function sitesOf(parameters: ReadonlyMap<string, tf.Tensor>): Site[] {
-  return [...parameters]
-    .filter(([name, tensor]) => tensor.rank === 2 && name.endsWith('.weight'))
-    .map(([name]) => name.slice(0, -'.weight'.length));
 }
 
 class PostTraining<Batch> {
@@ -128,7 +129,7 @@ class PostTraining<Batch> {
     const needsRanges = observing.observers.size > 0;
     const means = new Map<Site, Mean>();
     if (needsRanges) await this.forEachBatch(() => this.smoothed(observing));
-    const grids = needsRanges ? this.grids(observing) : new Map<Site, AffineGrid>();
+    const grids = needsRanges ? gridsForRanges(observing.ranges(), this.plan) : new Map<Site, AffineGrid>();
     // The means of float inputs: taken before any weight is rounded.
     if (biasCorrection) await this.collectMeans(shared, grids, means);
     const original = new Map(this.parameters);
@@ -182,15 +183,6 @@ class PostTraining<Batch> {
 
   private listen(listen: (site: Site, x: tf.Tensor) => void): Promise<void> {
     return this.forEachBatch((float) => this.smoothed(new ListeningOps(float, listen)));
-  }
-
-  private grids(observing: ObservingOps): Map<Site, AffineGrid> {
-    return new Map(
-      [...observing.ranges()].map(([site, range]) => {
-        const { activationBits, activationScheme } = this.plan.get(site)!;
-        return [site, gridForRange(range, activationBits, activationScheme === 'symmetric')];
-      }),
-    );
   }
 
   private replace(name: string, tensor: tf.Tensor, keep = false): void {

@@ -1,5 +1,5 @@
 import { type Granularity, SdqError } from '@sdq/core';
-import { notFinite } from '@sdq/kernels';
+import { notFinite, roundHalfEven } from '@sdq/kernels';
 
 /** How the weights of a group that shares a scale are rounded. */
 export interface WeightGrid {
@@ -77,11 +77,6 @@ export function nearestLevel(value: number, scale: number, bits: number): number
   const limit = largestLevel(bits);
   const level = roundHalfEven(Math.fround(value / scale));
   return level > limit ? limit : Math.max(level, -limit);
-}
-
-/** Rounds half to even: adding 1.5 * 2^52 leaves no room for a fraction, and the processor rounds so. */
-export function roundHalfEven(x: number): number {
-  return x + 6755399441055744 - 6755399441055744;
 }
 
 /**

@@ -90,8 +90,7 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
       if (bits > 2) return fakeQuantizeRows(weight.reshape([groups, size]), bits, site).reshape(weight.shape);
       return straightThrough(weight, (weight) => {
         const { values, scales } = coarse(weight, groups, size, bits, site);
-        const floats = Float32Array.from(values, (value, i) => value * scales[Math.floor(i / size)]!);
-        return tensor2d(floats, weight.shape as [number, number]);
+        return tensor2d(scaled(values, scales, size), weight.shape as [number, number]);
       });
     },
     quantize(weight: Tensor, site?: Site): QuantizedRows {
@@ -99,11 +98,7 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
       const [groups, size] = groupsOf(weight, granularity, site);
       const { values, scales } =
         bits > 2 ? fine(weight, groups, size, bits, site) : coarse(weight, groups, size, bits, site);
-      if (granularity === 'channel') return { bits, shape, values, scales };
-      if (granularity === 'tensor') {
-        return { bits, shape, values, scales: new Float32Array(shape[0]).fill(scales[0] ?? 1) };
-      }
-      return { bits, shape, values, scales, groupSize: granularity.group };
+      return asRows(bits, shape, values, scales, granularity);
     },
   };
 }
@@ -122,14 +117,37 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
  * ```
  */
 export function dequantizeRows(rows: QuantizedRows): Tensor2D {
-  const [count, columns] = rows.shape;
-  const size = rows.groupSize ?? columns;
-  const floats = new Float32Array(count * columns);
+  return tensor2d(floatsOf(rows), [...rows.shape]);
+}
+
+/** What {@link dequantizeRows} holds. */
+export function floatsOf({ values, scales, shape, groupSize }: QuantizedRows): Float32Array {
+  return scaled(values, scales, groupSize ?? shape[1]);
+}
+
+/** Each run of `size` integers times its scale. */
+function scaled(values: Int8Array, scales: Float32Array, size: number): Float32Array {
+  const floats = new Float32Array(values.length);
   for (let group = 0; group * size < floats.length; group++) {
-    const scale = rows.scales[group]!;
-    for (let i = group * size; i < (group + 1) * size; i++) floats[i] = rows.values[i]! * scale;
+    const scale = scales[group]!;
+    for (let i = group * size; i < (group + 1) * size; i++) floats[i] = values[i]! * scale;
   }
-  return tensor2d(floats, [count, columns]);
+  return floats;
+}
+
+/** Integers and the scales of a granularity as they are stored: one scale of a whole weight stands for each row. */
+export function asRows(
+  bits: number,
+  shape: readonly [rows: number, columns: number],
+  values: Int8Array,
+  scales: Float32Array,
+  granularity: Granularity,
+): QuantizedRows {
+  if (granularity === 'channel') return { bits, shape, values, scales };
+  if (granularity === 'tensor') {
+    return { bits, shape, values, scales: new Float32Array(shape[0]).fill(scales[0] ?? 1) };
+  }
+  return { bits, shape, values, scales, groupSize: granularity.group };
 }
 
 /**
