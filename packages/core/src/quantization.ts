@@ -37,6 +37,11 @@ export interface WeightQuantizer {
   fakeQuantize(weight: Tensor, site?: Site): Tensor;
   /** The integers and scales to store. */
   quantize(weight: Tensor, site?: Site): QuantizedRows;
+  /**
+   * x [tokens, in] as its grid holds it, times {@link fakeQuantize} of the weight [out, in] transposed, plus the bias
+   * [out], with the gradients of that composition; absent where nothing is faster than the composition.
+   */
+  linear?(x: Tensor, grid: AffineGrid, weight: Tensor, bias: Tensor, site?: Site): Tensor;
 }
 
 /** Collects the range of an activation over calibration batches. */

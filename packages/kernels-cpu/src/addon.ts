@@ -14,6 +14,14 @@ export interface AddonAdamStep {
   readonly step: number;
 }
 
+/** A weight [rows, columns] as packed integers and a scale a row, in native memory. */
+export interface AddonQuantizedWeight {
+  /** Takes values; false when one is not finite. */
+  quantize(weight: Floats, levels: number): boolean;
+  /** Gives the memory back. */
+  free(): void;
+}
+
 /** Which instructions and how many threads the kernels use. */
 export interface SdqCpuInfo {
   readonly path: 'avx512vnni' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
@@ -96,7 +104,19 @@ export interface Addon {
   squaredErrorGrad(teacher: Floats, student: Floats, factor: number, out: Floats): void;
   fakeQuantize(x: Floats, scale: number, low: number, high: number, out: Floats): boolean;
   fakeQuantizeGrad(x: Floats, dy: Floats, scale: number, low: number, high: number, dx: Floats): void;
+  fakeQuantizeMask(x: Floats, scale: number, low: number, high: number, dx: Floats): void;
   fakeQuantizeRows(x: Floats, width: number, levels: number, out: Floats): boolean;
+  readonly QuantizedWeight: new (rows: number, columns: number) => AddonQuantizedWeight;
+  quantizedLinear(
+    x: Floats,
+    weight: AddonQuantizedWeight,
+    bias: Floats,
+    scale: number,
+    low: number,
+    high: number,
+    out: Floats,
+    m: number,
+  ): boolean;
   minMax(x: Floats): { min: number; max: number; finite: boolean };
   sumOfSquares(arrays: Floats[]): number;
   adamW(

@@ -21,9 +21,19 @@ interface CpuBackend extends tf.KernelBackend {
   disposeData(dataId: object, force?: boolean): boolean;
 }
 
+/** What a kernel made of the values of a tensor and keeps beside them. */
+export interface Derived {
+  /** Set when the values changed in place. */
+  stale: boolean;
+  /** Called once, when the values go. */
+  free(): void;
+}
+
 /** tfjs's cpu backend with pooled buffers for the results of native kernels. */
 export interface SdqCpuBackend extends CpuBackend {
   readonly pool: BufferPool;
+  /** By the id of the data. */
+  readonly derived: WeakMap<tf.DataId, Derived>;
   /** The values of a tensor as floats, without a copy where they are. */
   floats(x: tf.TensorInfo): Float32Array;
   /** A tensor of floats of any content, to be written by a kernel. */
@@ -38,6 +48,7 @@ export function createBackend(): SdqCpuBackend {
 
   class Backend extends Base implements SdqCpuBackend {
     readonly pool = new BufferPool();
+    readonly derived = new WeakMap<tf.DataId, Derived>();
     // tfjs's first write prints advice to install another backend.
     firstUse = false;
 
@@ -56,7 +67,11 @@ export function createBackend(): SdqCpuBackend {
 
     exclusive(variable: tf.Variable): Float32Array {
       const { values, refCount, pooled } = this.data.get(variable.dataId);
-      if (pooled && refCount === 1) return values as Float32Array;
+      if (pooled && refCount === 1) {
+        const derived = this.derived.get(variable.dataId);
+        if (derived) derived.stale = true;
+        return values as Float32Array;
+      }
       const copy = this.allocate(variable.shape);
       copy.values.set(values as Float32Array);
       const tensor = tf.engine().makeTensorFromTensorInfo(copy.info);
@@ -79,8 +94,11 @@ export function createBackend(): SdqCpuBackend {
     override disposeData(dataId: object, force = false): boolean {
       const data = this.data.has(dataId) ? this.data.get(dataId) : undefined;
       const released = super.disposeData(dataId, force);
-      if (released && data?.pooled) this.pool.give(data.values as Float32Array);
-      return released;
+      if (!released) return false;
+      if (data?.pooled) this.pool.give(data.values as Float32Array);
+      this.derived.get(dataId)?.free();
+      this.derived.delete(dataId);
+      return true;
     }
   }
 

@@ -2,6 +2,7 @@ import { notFinite } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { Addon } from './addon.ts';
 import { BACKEND, type SdqCpuBackend } from './backend.ts';
+import { quantizedWeight } from './quantized-weights.ts';
 
 type Inputs = Record<string, tf.TensorInfo>;
 type Attributes = Record<string, unknown>;
@@ -72,6 +73,34 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
     SdqLinearGradBias({ dy }) {
       const { info, values } = allocate([dy!.shape[1]!]);
       addon.linearGradBias(floats(dy), values);
+      return info;
+    },
+    SdqQuantizedLinear({ x, weight, bias }, { scale, low, high, levels, site }) {
+      const m = x!.shape[0]!;
+      const packed = quantizedWeight(addon, backend, weight!, levels as number, site as string | undefined);
+      const { info, values } = allocate([m, weight!.shape[0]!]);
+      const grid = [scale as number, low as number, high as number] as const;
+      const finite = addon.quantizedLinear(floats(x), packed, floats(bias), ...grid, values, m);
+      return whenFinite(finite, info, site);
+    },
+    SdqQuantizedLinearGradInput({ dy, x, weight }, { scale, low, high, levels }) {
+      const [n, k] = weight!.shape as [number, number];
+      const { info, values } = allocate(x!.shape);
+      const rounded = allocate([n, k]);
+      if (k > 0) addon.fakeQuantizeRows(floats(weight), k, levels as number, rounded.values);
+      addon.linearGradInput(floats(dy), rounded.values, values, x!.shape[0]!, n, k);
+      backend.disposeData(rounded.info.dataId);
+      addon.fakeQuantizeMask(floats(x), scale as number, low as number, high as number, values);
+      return info;
+    },
+    SdqQuantizedLinearGradWeight({ dy, x }, { scale, low, high }) {
+      const [m, k] = x!.shape as [number, number];
+      const n = dy!.shape[1]!;
+      const { info, values } = allocate([n, k]);
+      const rounded = allocate([m, k]);
+      addon.fakeQuantize(floats(x), scale as number, low as number, high as number, rounded.values);
+      addon.linearGradWeight(floats(dy), rounded.values, values, m, n, k);
+      backend.disposeData(rounded.info.dataId);
       return info;
     },
     SdqGelu: like('x', ({ x }, out) => addon.gelu(floats(x), out)),

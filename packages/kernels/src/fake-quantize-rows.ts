@@ -98,7 +98,8 @@ export function quantizeRows(
   return { values, scales };
 }
 
-function levelsOf(bits: number): number {
+/** The steps to either side of zero; throws SdqError `bad-option`. */
+export function levelsOf(bits: number): number {
   if (!Number.isInteger(bits) || bits < 2 || bits > 8) {
     throw new SdqError('bad-option', `A weight cannot have ${bits} bits: choose 2 to 8.`);
   }

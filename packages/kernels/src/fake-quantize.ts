@@ -37,13 +37,7 @@ registerKernelGradient(SdqFakeQuantize, {
  * ```
  */
 export function fakeQuantize(x: tf.Tensor, grid: AffineGrid, site?: string): tf.Tensor {
-  const scale = Math.fround(grid.scale);
-  const low = grid.qMin - grid.zeroPoint;
-  const high = grid.qMax - grid.zeroPoint;
-  const steps = Number.isInteger(low) && Number.isInteger(high) && low <= high;
-  if (!steps || Math.max(-low, high) > 2 ** 20 || !(scale > 0) || scale === Infinity) {
-    throw new SdqError('bad-value', `${JSON.stringify(grid)} is no grid: calibrate again.`);
-  }
+  const { scale, low, high } = gridSteps(grid);
   if (hasKernel(SdqFakeQuantize)) return runKernel(SdqFakeQuantize, { x }, { scale, low, high, site });
   return withGradient(
     x,
@@ -58,4 +52,16 @@ export function fakeQuantize(x: tf.Tensor, grid: AffineGrid, site?: string): tf.
       return dy.mul(inside.cast('float32'));
     },
   );
+}
+
+/** The scale of a grid as float32, and its ends in steps from zero; throws SdqError `bad-value` for what is no grid. */
+export function gridSteps(grid: AffineGrid): { scale: number; low: number; high: number } {
+  const scale = Math.fround(grid.scale);
+  const low = grid.qMin - grid.zeroPoint;
+  const high = grid.qMax - grid.zeroPoint;
+  const steps = Number.isInteger(low) && Number.isInteger(high) && low <= high;
+  if (!steps || Math.max(-low, high) > 2 ** 20 || !(scale > 0) || scale === Infinity) {
+    throw new SdqError('bad-value', `${JSON.stringify(grid)} is no grid: calibrate again.`);
+  }
+  return { scale, low, high };
 }

@@ -19,6 +19,7 @@ export { layerNorm } from './layer-norm.ts';
 export { linear } from './linear.ts';
 export { meanSquaredError } from './mean-squared-error.ts';
 export { minMax } from './min-max.ts';
+export { type LinearQuantization, quantizedLinear } from './quantized-linear.ts';
 export { roundHalfEven } from './round-half-even.ts';
 export { IGNORED_LABEL, softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 export { softmaxKl } from './softmax-kl.ts';

@@ -14,6 +14,49 @@ export function linearReference(k: number) {
   };
 }
 
+/** Values on a grid: rounded in float32 as the ops do, then exact. */
+function onGrid(x: ArrayLike<number>, scale: number, low: number, high: number): Float64Array {
+  return Float64Array.from(
+    x,
+    (x) => Math.min(high, Math.max(low, roundHalfEven(Math.fround(x / scale)))) * scale,
+  );
+}
+
+/** The value and the gradients of the product of x [m, k] on a grid and weight [n, k] on grids of its rows. */
+export function quantizedLinearReference(
+  [x, weight, bias, dy]: readonly ArrayLike<number>[],
+  k: number,
+  { scale, low, high, levels }: { scale: number; low: number; high: number; levels: number },
+): { value: Float64Array; dx: Float64Array; dWeight: Float64Array; dBias: Float64Array } {
+  const n = bias!.length;
+  const m = dy!.length / n;
+  const xs = onGrid(x!, scale, low, high);
+  const weights = Float64Array.from({ length: n }, (_, j) => j).reduce(
+    (all, j) => {
+      const row = Array.from(weight!).slice(j * k, (j + 1) * k);
+      const step = Math.fround(Math.max(0, ...row.map(Math.abs)) / levels);
+      if (step > 0) all.set(onGrid(row, step, -levels, levels), j * k);
+      return all;
+    },
+    new Float64Array(n * k),
+  );
+  const dx = new Float64Array(m * k);
+  const dWeight = new Float64Array(n * k);
+  const dBias = new Float64Array(n);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      const slope = dy![i * n + j]!;
+      dBias[j]! += slope;
+      for (let l = 0; l < k; l++) {
+        const step = roundHalfEven(Math.fround(x![i * k + l]! / scale));
+        if (step >= low && step <= high) dx[i * k + l]! += slope * weights[j * k + l]!;
+        dWeight[j * k + l]! += slope * xs[i * k + l]!;
+      }
+    }
+  }
+  return { value: linearReference(k)(xs, weights, Float64Array.from(bias!)), dx, dWeight, dBias };
+}
+
 /** The error function: its Taylor series near zero, the continued fraction of its complement far out. */
 export function erf(x: number): number {
   if (Math.abs(x) > 3) {

@@ -14,6 +14,7 @@ import {
   linear,
   meanSquaredError,
   minMax,
+  quantizedLinear,
   quantizeRows,
   softmaxCrossEntropy,
   softmaxKl,
@@ -28,6 +29,7 @@ import {
   geluReference,
   layerNormReference,
   linearReference,
+  quantizedLinearReference,
   roundHalfEven,
   softmaxKlReference,
   spanCrossEntropyReference,
@@ -77,6 +79,83 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         const weight = tf.zeros([2, 3]);
         expect(errorCode(() => linear(tf.zeros([4, 2]), weight, tf.zeros([2])))).toBe('bad-shape');
         expect(errorCode(() => linear(tf.zeros([4, 3]), weight, tf.zeros([3])))).toBe('bad-shape');
+      });
+    });
+
+    describe('quantizedLinear', () => {
+      const byteGrid = { scale: Math.fround(0.02), zeroPoint: 117, qMin: 0, qMax: 255 };
+      for (const [m, k, n, bits, grid] of [
+        [1, 1, 1, 8, byteGrid],
+        [3, 5, 2, 8, byteGrid],
+        [17, 33, 65, 8, byteGrid],
+        [97, 530, 40, 8, byteGrid],
+        [70, 48, 130, 4, { ...byteGrid, zeroPoint: 0 }],
+        [9, 30, 20, 8, { ...byteGrid, zeroPoint: 0, qMin: -128, qMax: 127 }],
+        [9, 30, 20, 8, { ...byteGrid, scale: Math.fround(0.001), qMin: -2000, qMax: 2000 }],
+        [4, 3, 2, 8, { scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 }],
+      ] as const) {
+        const name = `${m} x ${k} x ${n}, ${bits} bits, steps ${grid.qMin - grid.zeroPoint} to ${grid.qMax - grid.zeroPoint}`;
+        it(`equals its float64 reference, with its gradients: ${name}`, () => {
+          const rows = normals([n, k], 2);
+          // A row of zeros has no scale.
+          const weight = n > 2 ? tf.concat([rows.slice(1), tf.zeros([1, k])]) : rows;
+          const inputs = [normals([m, k], 1), weight, normals([n], 3)];
+          const dy = normals([m, n], 4);
+          const run = (x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor) =>
+            quantizedLinear(x, weight, bias, { grid, bits });
+          const exact = quantizedLinearReference(
+            [...inputs, dy].map((tensor) => tensor.dataSync()),
+            k,
+            {
+              scale: grid.scale,
+              low: grid.qMin - grid.zeroPoint,
+              high: grid.qMax - grid.zeroPoint,
+              levels: 2 ** (bits - 1) - 1,
+            },
+          );
+          const evaluate = () =>
+            tf.tidy(() => {
+              const [x, weight, bias] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor];
+              const value = run(x, weight, bias).dataSync();
+              const slopes = tf.grads((x, weight, bias) => run(x!, weight!, bias!).mul(dy).sum())(inputs);
+              return [value, ...slopes.map((slope) => slope.dataSync())];
+            });
+          const [value, dx, dWeight, dBias] = evaluate();
+          expect(difference(value!, exact.value)).toBeLessThan(1e-5);
+          expect(difference(dx!, exact.dx)).toBeLessThan(1e-5);
+          expect(difference(dWeight!, exact.dWeight)).toBeLessThan(1e-5);
+          expect(difference(dBias!, exact.dBias)).toBeLessThan(1e-5);
+          const count = tf.memory().numTensors;
+          for (let i = 0; i < 3; i++) evaluate();
+          expect(tf.memory().numTensors).toBe(count);
+        });
+      }
+
+      it('gives no rows of no rows, and the bias of no columns', () => {
+        const options = { grid: byteGrid, bits: 8 };
+        const empty = quantizedLinear(tf.zeros([0, 3]), tf.zeros([2, 3]), tf.zeros([2]), options);
+        expect(empty.shape).toEqual([0, 2]);
+        const bias = tf.tensor1d([1, 2]);
+        expect([...quantizedLinear(tf.zeros([1, 0]), tf.zeros([2, 0]), bias, options).dataSync()]).toEqual([
+          1, 2,
+        ]);
+      });
+
+      it('refuses what does not fit, and names the site of NaN and infinity', () => {
+        const [x, weight, bias] = [tf.ones([4, 3]), tf.ones([2, 3]), tf.zeros([2])];
+        const options = { grid: byteGrid, bits: 8, site: 'encoder.layer.3' };
+        expect(errorCode(() => quantizedLinear(tf.ones([4, 2]), weight, bias, options))).toBe('bad-shape');
+        expect(errorCode(() => quantizedLinear(x, weight, tf.zeros([3]), options))).toBe('bad-shape');
+        expect(errorCode(() => quantizedLinear(x, weight, bias, { ...options, bits: 9 }))).toBe('bad-option');
+        const noGrid = { ...options, grid: { ...byteGrid, scale: Number.NaN } };
+        expect(errorCode(() => quantizedLinear(x, weight, bias, noGrid))).toBe('bad-value');
+        const count = tf.memory().numTensors;
+        for (const bad of [Number.NaN, Infinity, -Infinity]) {
+          const name = '"encoder.layer.3" holds NaN';
+          expect(() => tf.tidy(() => quantizedLinear(x.mul(bad), weight, bias, options))).toThrow(name);
+          expect(() => tf.tidy(() => quantizedLinear(x, weight.mul(bad), bias, options))).toThrow(name);
+        }
+        expect(tf.memory().numTensors).toBe(count);
       });
     });
 

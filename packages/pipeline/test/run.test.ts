@@ -226,7 +226,7 @@ it('finds answers in contexts that are longer than the model, and keeps the coun
     split: 'dev',
   });
   expect(scores.MLQA).toEqual(results.scores.sdq);
-}, 60_000);
+});
 
 describe('every task that an encoder has a head for', () => {
   const fixtures = fileURLToPath(new URL('../../xglue/test/fixtures/xglue', import.meta.url));

@@ -45,6 +45,30 @@ it('is the float product of values on their grids', () => {
   }
 });
 
+it('computes the product of per-channel weights as the composition does, with its gradients', () => {
+  const grid = gridForRange({ min: -0.3, max: 1 });
+  const grids = new Map([['a.query', grid]]);
+  const composed = new Map(
+    [...plan].map(([site, rule]) => {
+      const { linear: _, ...quantizer } = rule.weight!;
+      return [site, { ...rule, weight: quantizer }] as const;
+    }),
+  );
+  const [fused, plain] = [plan, composed].map((plan) => {
+    const ops = new FakeQuantizedOps(float, plan, { grids });
+    const run = (...[x, weight, bias]: tf.Tensor[]) => ops.linear('a.query', x!, weight!, bias!);
+    const slopes = tf.grads((...inputs: tf.Tensor[]) =>
+      run(...inputs)
+        .square()
+        .sum(),
+    )([x, weight, bias]);
+    return [run(x, weight, bias), ...slopes].map((tensor) => [...tensor.dataSync()]);
+  });
+  for (const [i, values] of fused!.entries()) {
+    for (const [j, value] of values.entries()) expect(value).toBeCloseTo(plain![i]![j]!, 5);
+  }
+});
+
 it('rounds the rows that an embedding looks up as it would the whole table', () => {
   const ops = new FakeQuantizedOps(float, plan, { grids: new Map() });
   const rows = ops.embed('embeddings.word_embeddings', Int32Array.of(2, 0), weight);

@@ -17,7 +17,8 @@ export interface FakeQuantizedOptions {
 
 /**
  * Runs an encoder in floats that lie on the quantized grids: the weight and the input of each linear are rounded
- * as the plan says, with straight-through gradients.
+ * as the plan says, with straight-through gradients. A quantizer that knows the whole product computes it itself, in
+ * integers where the backend has them, and the inner interpreter does not see it.
  *
  * Source: Jacob et al. 2018, section 3 (simulated quantization).
  */
@@ -39,7 +40,12 @@ export class FakeQuantizedOps extends WrappedOps {
   }
 
   override linear(site: Site, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-    return super.linear(site, this.activation(site, x), this.weight(site, weight), bias);
+    const quantizer = this.plan.get(site)?.weight;
+    const grid = this.grid(site, x);
+    if (grid && quantizer?.linear && !this.options.weightsAreQuantized) {
+      return quantizer.linear(x, grid, weight, bias, site);
+    }
+    return super.linear(site, grid ? this.rounded(x, grid, site) : x, this.weight(site, weight), bias);
   }
 
   private weight(site: Site, weight: Tensor): Tensor {
@@ -47,9 +53,10 @@ export class FakeQuantizedOps extends WrappedOps {
     return quantizer && !this.options.weightsAreQuantized ? quantizer.fakeQuantize(weight) : weight;
   }
 
-  private activation(site: Site, x: Tensor): Tensor {
+  /** The grid of a site's input, after its observer has seen x; undefined where the plan leaves the input float. */
+  private grid(site: Site, x: Tensor): AffineGrid | undefined {
     const bits = this.plan.get(site)?.activationBits;
-    if (bits === undefined) return x;
+    if (bits === undefined) return undefined;
     const { grids, observers } = this.options;
     const observer = observers?.get(site);
     if (observer) {
@@ -58,6 +65,10 @@ export class FakeQuantizedOps extends WrappedOps {
     }
     const grid = grids.get(site);
     if (!grid) throw new SdqError('bad-plan', `The site "${site}" has no activation grid: calibrate first.`);
+    return grid;
+  }
+
+  private rounded(x: Tensor, grid: AffineGrid, site: Site): Tensor {
     const last = this.last;
     if (last && last.input === x && !last.output.isDisposed && sameGrid(last.grid, grid)) return last.output;
     const output = fakeQuantize(x, grid, site);

@@ -1,5 +1,12 @@
-import { type Granularity, type QuantizedRows, SdqError, type Site, type WeightQuantizer } from '@sdq/core';
-import { fakeQuantizeRows, quantizeRows } from '@sdq/kernels';
+import {
+  type AffineGrid,
+  type Granularity,
+  type QuantizedRows,
+  SdqError,
+  type Site,
+  type WeightQuantizer,
+} from '@sdq/core';
+import { fakeQuantizeRows, quantizedLinear, quantizeRows } from '@sdq/kernels';
 import { type Tensor, type Tensor2D, tensor2d } from '@tensorflow/tfjs';
 import { straightThrough } from './straight-through.ts';
 import { checkWeightBits, elementsPerScale, levelOf, weightGrid } from './weight-grid.ts';
@@ -81,6 +88,8 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
   checkWeightBits(bits);
   const kind = bits === 1 ? 'sign' : bits === 2 ? 'ternary' : `int${bits}`;
   const each = typeof granularity === 'string' ? granularity : `group-${granularity.group}`;
+  const linear = (x: Tensor, grid: AffineGrid, weight: Tensor, bias: Tensor, site?: Site) =>
+    quantizedLinear(x, weight, bias, { grid, bits, ...(site === undefined ? {} : { site }) });
   return {
     name: `${kind}-per-${each}`,
     bits,
@@ -100,6 +109,7 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
         bits > 2 ? fine(weight, groups, size, bits, site) : coarse(weight, groups, size, bits, site);
       return asRows(bits, shape, values, scales, granularity);
     },
+    ...(granularity === 'channel' && bits > 2 ? { linear } : {}),
   };
 }
 

@@ -20,7 +20,6 @@ mod elementwise;
 mod embedding;
 mod gelu;
 mod info;
-#[allow(dead_code)] // until a kernel calls it
 mod int8;
 mod int8_dot;
 #[cfg(target_arch = "x86_64")]
@@ -32,6 +31,7 @@ mod losses;
 mod math;
 mod matmul;
 mod quantize;
+mod quantized_linear;
 mod reduce;
 mod softmax;
 mod threads;

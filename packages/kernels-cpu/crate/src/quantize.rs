@@ -6,10 +6,12 @@ use crate::threads::Floats;
 use crate::threads::{BLOCK, Shared, block_range, for_each_block, map};
 use napi_derive::napi;
 
-/// The value rounded half to even, for |x| below 2^22: adding 1.5 * 2^23 pushes the fraction out.
+/// Adding 1.5 * 2^23 pushes the fraction out.
+const ROUNDER: f32 = 12_582_912.0;
+
+/// The value rounded half to even, for |x| below 2^22.
 #[inline(always)]
 fn round(x: f32) -> f32 {
-    const ROUNDER: f32 = 12_582_912.0;
     (x + ROUNDER) - ROUNDER
 }
 
@@ -40,6 +42,28 @@ fn fake_quantize_body<const FMA: bool>(x: &[f32], scale: f32, low: f32, high: f3
         finite &= largest_bits(x) < f32::INFINITY.to_bits();
     }
     finite
+}
+
+/// A grid of at most 256 steps, whose steps are stored as bytes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ByteGrid {
+    pub scale: f32,
+    pub zero_point: i32,
+    /// The first and last step, less the zero point.
+    pub low: f32,
+    pub high: f32,
+}
+
+/// out = clamp(round(x / scale), low, high) + zero point, whether all is finite: the step of each value that
+/// `fake_quantize` gives.
+#[inline(always)]
+fn quantize_bytes_body<const FMA: bool>(x: &[f32], grid: ByteGrid, out: &mut [u8]) -> bool {
+    for (out, &x) in out.iter_mut().zip(x) {
+        // After the sum the rounded value sits in the low bits.
+        let rounded = smaller(larger(x / grid.scale, grid.low), grid.high) + ROUNDER;
+        *out = (rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i32).wrapping_add(grid.zero_point) as u8;
+    }
+    largest_bits(x) < f32::INFINITY.to_bits()
 }
 
 /// dx = dy where x rounds into the grid, else 0.
@@ -77,6 +101,30 @@ fn rows_body<const FMA: bool>(x: &[f32], width: usize, levels: f32, out: &mut [f
     finite
 }
 
+/// out = the steps of the row that `rows_body` gives as floats; its scale, which is not finite when a value is not.
+#[inline(always)]
+fn quantize_row_body<const FMA: bool>(x: &[f32], levels: f32, out: &mut [i8]) -> f32 {
+    let scale = f32::from_bits(largest_bits(x)) / levels;
+    if scale > 0.0 {
+        for (out, &x) in out.iter_mut().zip(x) {
+            let rounded = smaller(larger(x / scale, -levels), levels) + ROUNDER;
+            *out = rounded.to_bits().wrapping_sub(ROUNDER.to_bits()) as i8;
+        }
+    } else {
+        out.fill(0);
+    }
+    scale
+}
+
+/// dx = 0 where x does not round into the grid.
+#[inline(always)]
+fn mask_body<const FMA: bool>(x: &[f32], scale: f32, low: f32, high: f32, dx: &mut [f32]) {
+    for (dx, &x) in dx.iter_mut().zip(x) {
+        let q = round(smaller(larger(x / scale, low - 1.0), high + 1.0));
+        *dx = if (q >= low) & (q <= high) { *dx } else { 0.0 };
+    }
+}
+
 #[inline(always)]
 fn min_max_body<const FMA: bool>(x: &[f32]) -> (f32, f32, bool) {
     let mut low = [f32::INFINITY; LANES];
@@ -107,6 +155,9 @@ per_path! {
     fn fake_quantize_grad_block(x: &[f32], dy: &[f32], scale: f32, low: f32, high: f32, dx: &mut [f32])
         = fake_quantize_grad_body
 }
+per_path! { pub fn quantize_bytes(x: &[f32], grid: ByteGrid, out: &mut [u8]) -> bool = quantize_bytes_body }
+per_path! { pub fn quantize_row(x: &[f32], levels: f32, out: &mut [i8]) -> f32 = quantize_row_body }
+per_path! { fn mask_block(x: &[f32], scale: f32, low: f32, high: f32, dx: &mut [f32]) = mask_body }
 per_path! { fn quantize_rows(x: &[f32], width: usize, levels: f32, out: &mut [f32]) -> bool = rows_body }
 per_path! { fn min_max_block(x: &[f32]) -> (f32, f32, bool) = min_max_body }
 
@@ -145,6 +196,15 @@ pub fn fake_quantize_grad(x: &[f32], dy: &[f32], scale: f64, low: f64, high: f64
     for_each_block(dx, BLOCK, |range, dx| {
         let (x, dy) = (&x[range.clone()], &dy[range]);
         fake_quantize_grad_block(x, dy, scale as f32, low as f32, high as f32, dx);
+    });
+}
+
+/// dx = 0 where x does not round into the grid: `fake_quantize_grad` in place.
+#[napi(catch_unwind)]
+pub fn fake_quantize_mask(x: &[f32], scale: f64, low: f64, high: f64, dx: Floats) {
+    assert_eq!(x.len(), dx.len(), "the arrays are not of one length");
+    for_each_block(dx, BLOCK, |range, dx| {
+        mask_block(&x[range], scale as f32, low as f32, high as f32, dx);
     });
 }
 
