@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { SdqError } from '@sdq/core';
+import { type AffineGrid, SdqError } from '@sdq/core';
 
 type Floats = Float32Array;
 type Ints = Int32Array;
@@ -29,9 +29,90 @@ export interface SdqCpuInfo {
   readonly version: string;
 }
 
+/** Where the rows of a native step go: buffers by number, a site to name when a value for bytes is not finite. */
+export interface ProgramSink {
+  readonly width: number;
+  readonly floats?: number;
+  readonly bytes?: { readonly buffer: number; readonly grid: AffineGrid; readonly site: number };
+}
+
+/** A term of a native sum. */
+export type ProgramTerm =
+  | { readonly kind: 'table'; readonly table: number; readonly indices: number }
+  | { readonly kind: 'floats' | 'firstTokens'; readonly buffer: number };
+
+/** Columns of a buffer [tokens, step], from `first` on. */
+interface ProgramPart {
+  readonly buffer: number;
+  readonly first: number;
+  readonly step: number;
+}
+
+/** A step of an integer program: buffers, linears, tables and vectors of floats by their numbers. */
+export type ProgramStep = { readonly out: ProgramSink } & (
+  | {
+      readonly kind: 'sumRows';
+      readonly terms: readonly ProgramTerm[];
+      readonly norm?: { readonly gamma: number; readonly beta: number; readonly epsilon: number };
+      readonly function: 'identity' | 'gelu' | 'tanh';
+      readonly perSequence: boolean;
+    }
+  | {
+      readonly kind: 'integerLinear';
+      readonly x: number;
+      readonly linear: number;
+      readonly function: 'identity' | 'gelu' | 'tanh';
+      readonly perSequence: boolean;
+    }
+  | {
+      readonly kind: 'floatLinear';
+      readonly x: number;
+      readonly weight: number;
+      readonly bias: number;
+      readonly perSequence: boolean;
+    }
+  | {
+      readonly kind: 'attention';
+      readonly q: ProgramPart;
+      readonly k: ProgramPart;
+      readonly v: ProgramPart;
+      readonly heads: number;
+    }
+);
+
+/** An integer program with its parameters. */
+export interface ProgramSpec {
+  readonly steps: readonly ProgramStep[];
+  readonly linears: readonly {
+    readonly values: Int8Array;
+    readonly scales: Floats;
+    readonly bias: Floats;
+    readonly grid: AffineGrid;
+  }[];
+  readonly tables: readonly {
+    readonly floats?: Floats;
+    readonly values?: Int8Array;
+    readonly scales?: Floats;
+  }[];
+  readonly floats: readonly Floats[];
+  readonly floatWidths: readonly number[];
+  readonly byteWidths: readonly number[];
+}
+
+/** One caller's hold on an integer program. */
+export interface AddonProgram {
+  readonly number: number;
+  readonly bufferBytes: number;
+  /** Returns the number of the site that got NaN or infinity, if one did. */
+  run(indices: readonly Ints[], offsets: Ints, out: Floats): number | null | undefined;
+  seconds(): Record<string, number>;
+  close(): void;
+}
+
 /** The functions of the Rust addon (crate/src): inputs first, the arrays they write last. */
 export interface Addon {
   info(): SdqCpuInfo;
+  readonly IntegerProgram: (new (spec: ProgramSpec) => AddonProgram) & { open(number: number): AddonProgram };
   batchMatmul(
     a: Floats,
     b: Floats,

@@ -1,10 +1,12 @@
 import type { HostKernels } from '@sdq/kernels';
 import type { Addon } from './addon.ts';
 import type { SdqCpuBackend } from './backend.ts';
+import { IntegerModel } from './integer-model.ts';
 
 /** The kernels whose results are numbers, or that change variables in place. */
 export function nativeHostKernels(addon: Addon, backend: SdqCpuBackend): HostKernels {
   return {
+    createIntegerModel: IntegerModel.create,
     minMax: (x) => addon.minMax(backend.floats(x)),
     sumOfSquares: (tensors) => addon.sumOfSquares(tensors.map((x) => backend.floats(x))),
     adamW(updates, step) {

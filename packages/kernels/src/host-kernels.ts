@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { ForwardPass, IntegerModel, IntegerParameters } from './integer-model.ts';
 
 /** What is the same for all parameters of an AdamW step. */
 export interface AdamStep {
@@ -49,6 +50,7 @@ export interface HostKernels {
   /** Must leave alone every other tensor that shares a variable's data. */
   adamW(updates: readonly AdamUpdate[], step: AdamStep): void;
   adamWRows(update: AdamRowsUpdate, step: AdamStep): void;
+  createIntegerModel?(pass: ForwardPass, parameters: IntegerParameters): IntegerModel;
 }
 
 const byBackend = new Map<string, HostKernels>();

@@ -15,6 +15,12 @@ export {
   type HostKernels,
   registerHostKernels,
 } from './host-kernels.ts';
+export {
+  createIntegerModel,
+  type ForwardPass,
+  type IntegerModel,
+  type IntegerParameters,
+} from './integer-model.ts';
 export { layerNorm } from './layer-norm.ts';
 export { linear } from './linear.ts';
 export { meanSquaredError } from './mean-squared-error.ts';

@@ -41,5 +41,5 @@ export {
 } from './run-config.ts';
 export { warmupLinear } from './schedule.ts';
 export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
-export { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
+export { type QuantizedClassifier, quantizedClassifier, quantizeModel } from './student.ts';
 export { type TrainingRecipe, type TrainingRequest, type TrainingSummary, train } from './trainer.ts';

@@ -10,7 +10,7 @@ import {
 } from '@sdq/models';
 import { logitsOf, tensorsFrom } from './encoder-model.ts';
 import type { Classifier } from './predict.ts';
-import { dequantizeModel, quantizedClassifier } from './student.ts';
+import { quantizedClassifier } from './student.ts';
 
 /** A saved model, ready to classify. */
 export interface LoadedClassifier {
@@ -30,11 +30,10 @@ export async function loadClassifier(folder: string): Promise<LoadedClassifier> 
   const tokenizer = await loadTokenizer(folder);
   if (await isQuantizedModel(folder)) {
     const saved = await loadQuantizedModel(folder);
-    const model = dequantizeModel(saved);
     return {
-      classify: quantizedClassifier(model, saved.grids),
+      classify: quantizedClassifier(saved).classify,
       tokenizer,
-      head: model.head,
+      head: saved.head,
       quantized: true,
     };
   }

@@ -57,7 +57,7 @@ import { type LanguageScores, meanScore, type Results, VERSION_LABELS } from './
 import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions, significanceOf } from './run-predictions.ts';
-import { dequantizeModel, quantizedClassifier, quantizeModel } from './student.ts';
+import { quantizedClassifier, quantizeModel } from './student.ts';
 import { TapCollector, teacherSignal, type WeightedLoss } from './teacher-signal.ts';
 import { type StepLoss, type TrainingRecipe, type TrainingSummary, train } from './trainer.ts';
 import { VERSION } from './version.ts';
@@ -179,16 +179,13 @@ class Run {
     const minMax = gridsForRanges(ranges['min-max'], plan);
     const percentile = gridsForRanges(ranges.percentile, plan);
     const quantized = quantizeModel(teacher, plan, minMax);
-    const model = dequantizeModel(quantized);
     const scores = {
-      ptqMinMax: await this.score('ptq min-max', 'ptqMinMax', quantizedClassifier(model, minMax)),
-      ptqPercentile: await this.score(
-        'ptq percentile',
-        'ptqPercentile',
-        quantizedClassifier(model, percentile),
-      ),
+      ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', quantized),
+      ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', {
+        ...quantized,
+        grids: percentile,
+      }),
     };
-    disposeModel(model);
     if (this.studentMethod() === 'ptq') {
       const grids = this.bestObserver(scores) === 'percentile' ? percentile : minMax;
       await this.saveStudent({ ...quantized, grids });
@@ -237,13 +234,7 @@ class Run {
       // The scores are those of the file: what was saved is what is measured.
       quantized = await loadQuantizedModel(this.folder.file('student'));
     }
-    const student = dequantizeModel(quantized);
-    const scores = await this.score(
-      method,
-      METHOD_VERSIONS[method],
-      quantizedClassifier(student, quantized.grids),
-    );
-    disposeModel(student);
+    const scores = await this.scoreQuantized(method, METHOD_VERSIONS[method], quantized);
     await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, training);
   }
 
@@ -317,6 +308,19 @@ class Run {
       return scores;
     } finally {
       this.reporter.stop();
+    }
+  }
+
+  private async scoreQuantized(
+    stage: string,
+    version: string,
+    quantized: QuantizedModel,
+  ): Promise<LanguageScores> {
+    const { classify, dispose } = quantizedClassifier(quantized);
+    try {
+      return await this.score(stage, version, classify);
+    } finally {
+      dispose();
     }
   }
 

@@ -1,9 +1,13 @@
 import type { AffineGrid, Site } from '@sdq/core';
-import { FloatOps, type QuantizedModel } from '@sdq/models';
-import { dequantizeRows, FakeQuantizedOps, type ResolvedPlan } from '@sdq/quantizers';
-import type * as tf from '@tensorflow/tfjs';
-import { type EncoderModel, hostTensors, logitsOf, tensorsFrom } from './encoder-model.ts';
+import { createIntegerModel, type ForwardPass } from '@sdq/kernels';
+import { type EncoderBatch, FloatOps, forward, type QuantizedModel } from '@sdq/models';
+import { dequantizeRows, FakeQuantizedOps, type PlanRule, type ResolvedPlan } from '@sdq/quantizers';
+import * as tf from '@tensorflow/tfjs';
+import { disposeModel, type EncoderModel, hostTensors, logitsOf, tensorsFrom } from './encoder-model.ts';
 import type { Classifier } from './predict.ts';
+
+/** The batch that tells the structure of a forward pass. */
+const ONE_TOKEN: EncoderBatch = { ids: Int32Array.of(0), offsets: Int32Array.of(0, 1) };
 
 /**
  * The finished quantized model: integers and scales of the planned weights, the grids of activations, and the
@@ -26,26 +30,61 @@ export function quantizeModel(
   return { config: model.config, head: model.head, weights, grids, floats: hostTensors(floats) };
 }
 
-/**
- * A quantized model as an encoder whose weights are the floats that the integers stand for.
- *
- * @param shared - tensors to use in place of new ones: they must be equal
- */
-export function dequantizeModel(
-  quantized: QuantizedModel,
-  shared: ReadonlyMap<string, tf.Tensor> = new Map(),
-): EncoderModel {
-  const parameters = new Map<string, tf.Tensor>(shared);
-  for (const [name, rows] of quantized.weights) {
-    if (!parameters.has(name)) parameters.set(name, dequantizeRows(rows));
-  }
-  for (const [name, tensor] of tensorsFrom(quantized.floats)) parameters.set(name, tensor);
+/** A quantized model as an encoder whose weights are the floats that the integers stand for. */
+function dequantizeModel(quantized: QuantizedModel): EncoderModel {
+  const parameters = tensorsFrom(quantized.floats);
+  for (const [name, rows] of quantized.weights) parameters.set(name, dequantizeRows(rows));
   return { config: quantized.config, head: quantized.head, parameters };
 }
 
-/** Classifies by a quantized model: activations are rounded to their grids, weights lie on theirs already. */
-export function quantizedClassifier(model: EncoderModel, grids: ReadonlyMap<Site, AffineGrid>): Classifier {
-  const plan = new Map([...grids.keys()].map((site) => [site, { match: site, activationBits: 8 }]));
+/** A classifier that holds memory of its own. */
+export interface QuantizedClassifier {
+  readonly classify: Classifier;
+  dispose(): void;
+}
+
+/**
+ * Classifies by a quantized model: in integers where the backend has kernels for the model's scheme, else by floats that
+ * lie on the same grids. Both give the same logits to float rounding, save where that moves a value across the middle
+ * between two steps of a grid.
+ *
+ * @throws SdqError as `createIntegerModel`
+ */
+export function quantizedClassifier(quantized: QuantizedModel): QuantizedClassifier {
+  return integerClassifier(quantized) ?? fakeQuantizedClassifier(quantized);
+}
+
+function integerClassifier(quantized: QuantizedModel): QuantizedClassifier | undefined {
+  const { config, head, perToken } = quantized;
+  if (perToken !== undefined) return undefined;
+  const pass =
+    (batch: EncoderBatch): ForwardPass =>
+    (ops, parameter) =>
+      forward(ops, config, parameter, batch, head).logits;
+  const model = createIntegerModel(pass(ONE_TOKEN), quantized);
+  return (
+    model && {
+      classify(batch) {
+        const { values, shape } = model.run(pass(batch));
+        return tf.tensor2d(values, [...shape]);
+      },
+      dispose: () => model.dispose(),
+    }
+  );
+}
+
+/** Classifies by floats: activations are rounded to their grids, weights lie on theirs already. */
+export function fakeQuantizedClassifier(quantized: QuantizedModel): QuantizedClassifier {
+  const { grids, perToken = new Map<Site, number>() } = quantized;
+  const model = dequantizeModel(quantized);
+  const plan = new Map<Site, PlanRule>();
+  for (const site of grids.keys()) plan.set(site, { match: site, activationBits: 8 });
+  for (const [site, activationBits] of perToken) {
+    plan.set(site, { match: site, activationBits, activationScheme: 'per-token' });
+  }
   const options = { grids: new Map(grids), weightsAreQuantized: true };
-  return (batch) => logitsOf(model, new FakeQuantizedOps(new FloatOps(), plan, options), batch);
+  return {
+    classify: (batch) => logitsOf(model, new FakeQuantizedOps(new FloatOps(), plan, options), batch),
+    dispose: () => disposeModel(model),
+  };
 }

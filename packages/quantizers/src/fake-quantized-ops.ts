@@ -2,6 +2,7 @@ import { type AffineGrid, type EncoderOps, type Observer, SdqError, type Site } 
 import { fakeQuantize } from '@sdq/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { gridForRange } from './affine-grid.ts';
+import { fakeQuantizePerToken } from './per-token.ts';
 import type { ResolvedPlan } from './plan.ts';
 import { WrappedOps } from './wrapped-ops.ts';
 
@@ -40,7 +41,12 @@ export class FakeQuantizedOps extends WrappedOps {
   }
 
   override linear(site: Site, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-    const quantizer = this.plan.get(site)?.weight;
+    const rule = this.plan.get(site);
+    const quantizer = rule?.weight;
+    if (rule?.activationScheme === 'per-token') {
+      const rounded = fakeQuantizePerToken(x, rule.activationBits!, true, site);
+      return super.linear(site, rounded, this.weight(site, weight), bias);
+    }
     const grid = this.grid(site, x);
     if (grid && quantizer?.linear && !this.options.weightsAreQuantized) {
       return quantizer.linear(x, grid, weight, bias, site);

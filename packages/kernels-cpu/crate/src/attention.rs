@@ -6,26 +6,11 @@ use crate::math::exp;
 use crate::matmul::{View, multiply_tile};
 use crate::softmax::softmax_rows;
 use crate::threads::Floats;
-use crate::threads::{Shared, for_each};
+use crate::threads::{Shared, for_each, with_scratch};
 use napi_derive::napi;
-use std::cell::RefCell;
 
 /// Query rows whose scores are held at a time.
-const QUERY_ROWS: usize = 128;
-
-thread_local! {
-    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Runs `job` with `length` floats of the thread's own scratch memory.
-fn with_scratch(length: usize, job: impl FnOnce(&mut [f32])) {
-    SCRATCH.with_borrow_mut(|scratch| {
-        if scratch.len() < length {
-            scratch.resize(length, 0.0);
-        }
-        job(&mut scratch[..length]);
-    });
-}
+pub const QUERY_ROWS: usize = 128;
 
 /// Where the sequences and heads lie in the packed rows.
 struct Layout<'a> {
@@ -108,6 +93,34 @@ per_path! {
     fn score_gradients(scores: &mut [f32], dp: &mut [f32], width: usize, log_sums: &[f32]) = score_gradients_body
 }
 
+/// One head's attention of `count` query rows over a sequence of `length`: out [count, d], `row_step` apart, with
+/// `scores` as scratch memory; the rows' log-sums go to `log_sums`, as far as that goes.
+///
+/// # Safety
+/// The rows of d floats from `out` on must be valid and not be used by others meanwhile.
+pub unsafe fn attend(
+    queries: View,
+    keys: View,
+    values: View,
+    (count, length, d): (usize, usize, usize),
+    scores: &mut [f32],
+    log_sums: &mut [f32],
+    out: *mut f32,
+    row_step: usize,
+) {
+    let scores = &mut scores[..count * length];
+    let scale = 1.0 / (d as f32).sqrt();
+    // SAFETY: the scratch holds count rows of `length`; the caller vouches for `out`.
+    unsafe {
+        let target = scores.as_mut_ptr();
+        let keys = keys.transposed();
+        multiply_tile(count, length, d, queries, keys, target, length, scale, false);
+        softmax_rows(scores, length, log_sums);
+        let scores = View::rows(scores, length);
+        multiply_tile(count, d, length, scores, values, out, row_step, 1.0, false);
+    }
+}
+
 /// out [tokens, hidden] and log_sums [heads, tokens] of q, k, v [tokens, hidden].
 #[napi(catch_unwind)]
 pub fn attention(
@@ -137,38 +150,18 @@ pub fn attention(
             for first in (0..length).step_by(QUERY_ROWS) {
                 let count = QUERY_ROWS.min(length - first);
                 let at = rows.start + first;
-                let scores = &mut scores[..count * length];
-                // SAFETY: the scratch holds count rows of `length`; each unit writes its own head's columns of its
-                // own sequence's rows, and its own log-sums.
+                let sums = head * tokens + at;
+                // SAFETY: each unit writes its own head's columns of its own sequence's rows, and its own log-sums.
                 unsafe {
-                    let keys = layout.view(k, rows.start, head).transposed();
-                    let queries = layout.view(q, at, head);
-                    let target = scores.as_mut_ptr();
-                    multiply_tile(
-                        count,
-                        length,
-                        d,
-                        queries,
-                        keys,
-                        target,
-                        length,
-                        layout.scale(),
-                        false,
-                    );
-                    let sums = head * tokens + at;
-                    softmax_rows(scores, length, log_sums.part(sums..sums + count));
-                    let values = layout.view(v, rows.start, head);
-                    let target = out.address(at * hidden + head * d);
-                    multiply_tile(
-                        count,
-                        d,
-                        length,
-                        View::rows(scores, length),
-                        values,
-                        target,
+                    attend(
+                        layout.view(q, at, head),
+                        layout.view(k, rows.start, head),
+                        layout.view(v, rows.start, head),
+                        (count, length, d),
+                        scores,
+                        log_sums.part(sums..sums + count),
+                        out.address(at * hidden + head * d),
                         hidden,
-                        1.0,
-                        false,
                     );
                 }
             }

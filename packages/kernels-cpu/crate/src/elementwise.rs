@@ -42,8 +42,8 @@ fn accumulate_body<const FMA: bool>(x: &[f32], out: &mut [f32]) {
 
 per_path! { fn binary_block(operation: u32, a: &[f32], b: &[f32], out: &mut [f32]) = binary_body }
 per_path! { fn with_scalar_block(operation: u32, a: &[f32], b: f32, out: &mut [f32]) = with_scalar_body }
-per_path! { fn tanh_block(x: &[f32], out: &mut [f32]) = tanh_body }
-per_path! { fn accumulate_block(x: &[f32], out: &mut [f32]) = accumulate_body }
+per_path! { pub fn tanh_block(x: &[f32], out: &mut [f32]) = tanh_body }
+per_path! { pub fn accumulate_block(x: &[f32], out: &mut [f32]) = accumulate_body }
 
 /// out = a + b (operation 0), a - b (1) or a * b (2); `b` may be shorter than `a` and is then repeated.
 #[napi(catch_unwind)]

@@ -26,7 +26,7 @@ fn backward_body<const FMA: bool>(x: &[f32], dy: &[f32], dx: &mut [f32]) {
     }
 }
 
-per_path! { fn forward_block(x: &[f32], out: &mut [f32]) = forward_body }
+per_path! { pub fn forward_block(x: &[f32], out: &mut [f32]) = forward_body }
 per_path! { fn backward_block(x: &[f32], dy: &[f32], dx: &mut [f32]) = backward_body }
 
 #[napi(catch_unwind)]

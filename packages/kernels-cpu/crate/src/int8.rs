@@ -40,7 +40,6 @@ pub struct PackedWeight {
 
 impl PackedWeight {
     /// Packs `values` [n, k]; panics when k is over `MAX_DEPTH`.
-    #[allow(dead_code)] // used by tests alone until a model is loaded as integers
     pub fn new(values: &[i8], n: usize, k: usize) -> Self {
         assert_eq!(values.len(), n * k, "the weight's length is not its shape's");
         let mut weight = PackedWeight::zeros(n, k);

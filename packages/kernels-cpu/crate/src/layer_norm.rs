@@ -82,7 +82,7 @@ fn backward_body<const FMA: bool>(
 }
 
 per_path! {
-    fn forward_rows(x: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32, out: &mut [f32]) = forward_body
+    pub fn forward_rows(x: &[f32], gamma: &[f32], beta: &[f32], epsilon: f32, out: &mut [f32]) = forward_body
 }
 per_path! {
     fn backward_rows(x: &[f32], gamma: &[f32], dy: &[f32], epsilon: f32, dx: &mut [f32], sums: &mut [f32])

@@ -24,6 +24,9 @@ mod int8;
 mod int8_dot;
 #[cfg(target_arch = "x86_64")]
 mod int8_x86;
+mod integer_addon;
+mod integer_program;
+mod integer_steps;
 mod lanes;
 mod layer_norm;
 mod linear;

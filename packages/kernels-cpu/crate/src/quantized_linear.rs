@@ -129,7 +129,7 @@ fn dequantize_body<const FMA: bool>(
 }
 
 per_path! {
-    fn dequantize_row(
+    pub fn dequantize_row(
         sums: &[i32],
         row_sums: &[i32],
         scales: &[f32],

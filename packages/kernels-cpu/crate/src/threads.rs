@@ -1,6 +1,7 @@
 //! The thread pool and the fixed blocks that work is cut into.
 
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::sync::OnceLock;
 
 /// Elements a block of elementwise work: large against the cost of handing it out, small against the cache.
@@ -48,6 +49,20 @@ pub fn map<T: Send>(count: usize, job: impl Fn(usize) -> T + Send + Sync) -> Vec
     } else {
         pool().install(|| (0..count).into_par_iter().map(job).collect())
     }
+}
+
+/// Runs `job` with `length` floats of the thread's own scratch memory, of any content. A job must not hand work to the
+/// pool.
+pub fn with_scratch(length: usize, job: impl FnOnce(&mut [f32])) {
+    thread_local! {
+        static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < length {
+            scratch.resize(length, 0.0);
+        }
+        job(&mut scratch[..length]);
+    });
 }
 
 /// The half-open range of block `index` when `total` is cut into blocks of `size`.
