@@ -211,3 +211,52 @@ describe('sdq score and data check', () => {
     expect(status).toBe(2);
   });
 });
+
+describe('sdq bench', () => {
+  it('names the kernels of each run, with what the machine can do', () => {
+    const sizes = ['--hidden', '24', '--sequences', '2', '--length', '8'];
+    const { status, stdout, stderr } = sdq([
+      'bench',
+      ...sizes,
+      '--profile',
+      '--json',
+      '--backend',
+      'sdq-cpu',
+    ]);
+    expect(stderr).toBe('');
+    expect(status).toBe(0);
+    const { machine, results } = JSON.parse(stdout);
+    expect(machine.peaks.int8Gops).toBeGreaterThan(0);
+    expect(results.map(({ name }: { name: string }) => name)).toEqual([
+      'fp32 forward',
+      'fp32 step',
+      'int8 forward',
+      'QAT step',
+      'SDQ step',
+    ]);
+    for (const { milliseconds, tokensPerSecond, profile } of results) {
+      expect(tokensPerSecond).toBeCloseTo(16_000 / milliseconds, 6);
+      const shares = profile.kernels.map(({ share }: { share: number }) => share);
+      expect(shares.reduce((a: number, b: number) => a + b, 0)).toBeCloseTo(1, 1);
+    }
+    const int8 = results[2].profile.kernels.find(
+      ({ name }: { name: string }) => name === 'SdqQuantizedLinear',
+    );
+    // Each layer has six products, and the head one; all are 2 * tokens * in * out operations.
+    expect(int8.calls).toBe(12 * 6 + 1);
+    const operations = 2 * 16 * (12 * (4 * 24 * 24 + 2 * 24 * 96) + 24 * 17);
+    expect(int8.gops * int8.milliseconds * 1e6).toBeCloseTo(operations, 0);
+  });
+
+  it('refuses sizes that no encoder has', () => {
+    for (const [flag, value] of [
+      ['--hidden', '25'],
+      ['--length', '513'],
+      ['--sequences', '0'],
+    ] as const) {
+      const { status, stderr } = sdq(['bench', flag, value]);
+      expect(status).toBe(2);
+      expect(stderr).toMatch(new RegExp(`^sdq: .*${flag} ${value}`));
+    }
+  });
+});

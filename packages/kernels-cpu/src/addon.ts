@@ -22,6 +22,16 @@ export interface AddonQuantizedWeight {
   free(): void;
 }
 
+/** What the machine can do at most with all threads of the kernels: measured, not computed. */
+export interface SdqCpuPeaks {
+  /** 1e9 float32 operations a second from registers; a multiply-add counts as two. */
+  readonly f32Gflops: number;
+  /** 1e9 operations a second on 8-bit integers from registers; a multiply-add counts as two. */
+  readonly int8Gops: number;
+  /** 1e9 bytes a second, read and written together, of arrays that no cache holds. */
+  readonly memoryGigabytes: number;
+}
+
 /** Which instructions and how many threads the kernels use. */
 export interface SdqCpuInfo {
   readonly path: 'avx512vnni' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
@@ -183,6 +193,7 @@ export interface Addon {
   ): void;
   squaredError(teacher: Floats, student: Floats): number;
   squaredErrorGrad(teacher: Floats, student: Floats, factor: number, out: Floats): void;
+  peaks(): SdqCpuPeaks;
   fakeQuantize(x: Floats, scale: number, low: number, high: number, out: Floats): boolean;
   fakeQuantizeGrad(x: Floats, dy: Floats, scale: number, low: number, high: number, dx: Floats): void;
   fakeQuantizeMask(x: Floats, scale: number, low: number, high: number, dx: Floats): void;

@@ -1,6 +1,6 @@
 import { registerHostKernels } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { loadAddon, type SdqCpuInfo } from './addon.ts';
+import { loadAddon, type SdqCpuInfo, type SdqCpuPeaks } from './addon.ts';
 import { BACKEND, createBackend } from './backend.ts';
 import { nativeHostKernels } from './native-host-kernels.ts';
 import { registerSdqKernels } from './sdq-kernels.ts';
@@ -49,4 +49,21 @@ export async function useSdqCpu(): Promise<void> {
  */
 export function sdqCpuInfo(): SdqCpuInfo {
   return loadAddon().info();
+}
+
+/**
+ * Measures for some tenths of a second what this machine can do at most with the instructions and threads in use: the
+ * rates that kernels are compared with.
+ *
+ * @throws SdqError `unavailable` as {@link useSdqCpu}
+ *
+ * @example
+ * ```ts
+ * import { sdqCpuPeaks } from '@sdq/kernels-cpu';
+ *
+ * sdqCpuPeaks().f32Gflops > 0; // true
+ * ```
+ */
+export function sdqCpuPeaks(): SdqCpuPeaks {
+  return loadAddon().peaks();
 }

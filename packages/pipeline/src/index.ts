@@ -42,4 +42,10 @@ export {
 export { warmupLinear } from './schedule.ts';
 export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
 export { type QuantizedClassifier, quantizedClassifier, quantizeModel } from './student.ts';
+export {
+  type StepMode,
+  type SyntheticModel,
+  type SyntheticOptions,
+  syntheticModel,
+} from './synthetic-model.ts';
 export { type TrainingRecipe, type TrainingRequest, type TrainingSummary, train } from './trainer.ts';

@@ -5,7 +5,7 @@
 //! rows for the nearest caches, computes strips of columns and hands each finished strip to the caller's epilogue.
 
 use crate::cpu_path::{CpuPath, cpu_path};
-use crate::int8_dot::{Dot, Line, PANEL, Pass, Plain, ROWS};
+use crate::int8_dot::{CHAINS, Dot, Line, PANEL, Pass, Plain, ROWS};
 #[cfg(target_arch = "x86_64")]
 use crate::int8_x86::{Avx2, Avx512Vnni, AvxVnni};
 use crate::threads::{Shared, block_range, for_each, thread_count};
@@ -133,6 +133,30 @@ fn multiply_on(
         #[cfg(target_arch = "x86_64")]
         CpuPath::Avx512 | CpuPath::Avx2 => multiply_with::<Avx2>(x, m, weight, epilogue),
         _ => multiply_with::<Plain<8>>(x, m, weight, epilogue),
+    }
+}
+
+/// Dot products from registers alone on the path in use, `steps` on each of some sums; the multiply-adds of bytes made.
+pub fn dot_chains(steps: usize) -> usize {
+    chains_on(cpu_path().unwrap_or(CpuPath::Portable), steps).1
+}
+
+/// What the chains of one path, which the CPU must have, sum up to, and the multiply-adds made.
+fn chains_on(path: CpuPath, steps: usize) -> (i32, usize) {
+    assert!(path.is_available(), "this CPU lacks the instructions of the path");
+    fn with<D: Dot>(steps: usize) -> (i32, usize) {
+        // SAFETY: the assertion above.
+        let sum = std::hint::black_box(unsafe { D::chains(steps) });
+        (sum, steps * CHAINS * D::LANES * 4 / D::WORDS)
+    }
+    match path {
+        #[cfg(target_arch = "x86_64")]
+        CpuPath::Avx512Vnni => with::<Avx512Vnni>(steps),
+        #[cfg(target_arch = "x86_64")]
+        CpuPath::AvxVnni => with::<AvxVnni>(steps),
+        #[cfg(target_arch = "x86_64")]
+        CpuPath::Avx512 | CpuPath::Avx2 => with::<Avx2>(steps),
+        _ => with::<Plain<8>>(steps),
     }
 }
 
@@ -382,6 +406,32 @@ mod tests {
         let lowest = PackedWeight::new(&vec![-128; 2 * MAX_DEPTH], 2, MAX_DEPTH);
         let x = vec![255; MAX_DEPTH];
         assert_eq!(product(multiply, &x, &lowest, 1), [-255 * 128 * 32_768; 2]);
+    }
+
+    #[test]
+    fn chains_are_dot_products() {
+        let expected: i32 = (0..CHAINS as i32)
+            .map(|start| {
+                (0..5).fold(start, |sum, _| {
+                    let products = sum.to_ne_bytes().into_iter().zip([4, 3, 2, 1]);
+                    sum.wrapping_add(products.map(|(left, right)| i32::from(left) * right).sum())
+                })
+            })
+            .fold(0, |a, b| a.wrapping_add(b.wrapping_mul(8)));
+        assert_eq!(chains_on(CpuPath::Portable, 5), (expected, 5 * CHAINS * 8 * 4));
+        // Those of 512 bits have twice as many lanes; 16-bit pairs are other products, and are only counted here.
+        for (path, factor) in [(CpuPath::AvxVnni, 1), (CpuPath::Avx512Vnni, 2)] {
+            if path.is_available() {
+                let (sum, made) = chains_on(path, 5);
+                assert_eq!(
+                    (sum, made),
+                    (expected.wrapping_mul(factor), factor as usize * 5 * CHAINS * 32)
+                );
+            }
+        }
+        if CpuPath::Avx2.is_available() {
+            assert_eq!(chains_on(CpuPath::Avx2, 5).1, 5 * CHAINS * 16);
+        }
     }
 
     fn check_path(path: CpuPath, multiply: Multiply) {

@@ -52,6 +52,35 @@ pub trait Dot {
     unsafe fn widen(bytes: &[Line], words: &mut [Line]);
     /// `run_pass` compiled for these instructions.
     unsafe fn run(pass: &Pass, rows: usize, panels: usize);
+    /// `run_chains` compiled for these instructions.
+    unsafe fn chains(steps: usize) -> i32;
+}
+
+/// Sums of `run_chains`: enough to hide the latency of a dot product, few enough to stay in 16 registers.
+pub const CHAINS: usize = 12;
+
+/// Dot products from registers alone, `steps` on each of CHAINS sums: the rate that no product can exceed. Each takes
+/// the sum itself as its left operand, so that the compiler can take none of them out of the loop.
+///
+/// # Safety
+/// The CPU has the instructions of `D`.
+#[inline(always)]
+pub unsafe fn run_chains<D: Dot>(steps: usize) -> i32 {
+    let mut out = [0i32; PANEL];
+    // SAFETY: the caller's promise, and `out` holds a whole vector.
+    unsafe {
+        let right = D::splat(std::hint::black_box(0x0102_0304));
+        let mut sums: [D::Vector; CHAINS] = std::array::from_fn(|i| D::splat(i as i32));
+        for _ in 0..steps {
+            for sum in &mut sums {
+                *sum = D::add_dot(*sum, *sum, right);
+            }
+        }
+        for sum in sums {
+            D::store(D::add(D::load(out.as_ptr()), sum), out.as_mut_ptr());
+        }
+    }
+    out.iter().fold(0, |a, &b| a.wrapping_add(b))
 }
 
 /// Multiplies `rows` (1 to ROWS) rows with `panels` (1 to GROUP) panels.
@@ -148,7 +177,7 @@ impl<const L: usize> Dot for Plain<L> {
 
     #[inline(always)]
     unsafe fn add(a: [i32; L], b: [i32; L]) -> [i32; L] {
-        std::array::from_fn(|i| a[i] + b[i])
+        std::array::from_fn(|i| a[i].wrapping_add(b[i]))
     }
 
     /// What vpdpbusd does.
@@ -157,7 +186,7 @@ impl<const L: usize> Dot for Plain<L> {
         std::array::from_fn(|i| {
             let (left, right) = (left[i].to_ne_bytes(), right[i].to_ne_bytes());
             let product = |part: usize| i32::from(left[part]) * i32::from(right[part] as i8);
-            sums[i] + product(0) + product(1) + product(2) + product(3)
+            sums[i].wrapping_add(product(0) + product(1) + product(2) + product(3))
         })
     }
 
@@ -168,5 +197,10 @@ impl<const L: usize> Dot for Plain<L> {
     unsafe fn run(pass: &Pass, rows: usize, panels: usize) {
         // SAFETY: the caller's promise; plain code runs on any CPU.
         unsafe { run_pass::<Self>(pass, rows, panels) }
+    }
+
+    unsafe fn chains(steps: usize) -> i32 {
+        // SAFETY: plain code runs on any CPU.
+        unsafe { run_chains::<Self>(steps) }
     }
 }

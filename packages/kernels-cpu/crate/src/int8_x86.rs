@@ -1,6 +1,6 @@
 //! The integer products of x86-64: one instruction for four bytes where the CPU has VNNI, else 16-bit pairs.
 
-use crate::int8_dot::{Dot, Line, Pass, run_pass};
+use crate::int8_dot::{Dot, Line, Pass, run_chains, run_pass};
 use std::arch::x86_64::*;
 
 /// vpmaddwd on pairs of 16-bit numbers. (vpmaddubsw, which takes bytes, saturates at two products of 8-bit activations;
@@ -74,6 +74,12 @@ impl Dot for Avx2 {
         // SAFETY: the caller's promise.
         unsafe { run_pass::<Self>(pass, rows, panels) }
     }
+
+    #[target_feature(enable = "avx2")]
+    unsafe fn chains(steps: usize) -> i32 {
+        // SAFETY: the caller's promise.
+        unsafe { run_chains::<Self>(steps) }
+    }
 }
 
 impl Dot for AvxVnni {
@@ -94,6 +100,12 @@ impl Dot for AvxVnni {
     unsafe fn run(pass: &Pass, rows: usize, panels: usize) {
         // SAFETY: the caller's promise.
         unsafe { run_pass::<Self>(pass, rows, panels) }
+    }
+
+    #[target_feature(enable = "avx2,avxvnni")]
+    unsafe fn chains(steps: usize) -> i32 {
+        // SAFETY: the caller's promise.
+        unsafe { run_chains::<Self>(steps) }
     }
 }
 
@@ -137,5 +149,11 @@ impl Dot for Avx512Vnni {
     unsafe fn run(pass: &Pass, rows: usize, panels: usize) {
         // SAFETY: the caller's promise.
         unsafe { run_pass::<Self>(pass, rows, panels) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
+    unsafe fn chains(steps: usize) -> i32 {
+        // SAFETY: the caller's promise.
+        unsafe { run_chains::<Self>(steps) }
     }
 }

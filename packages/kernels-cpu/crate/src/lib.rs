@@ -33,6 +33,7 @@ mod linear;
 mod losses;
 mod math;
 mod matmul;
+mod peaks;
 mod quantize;
 mod quantized_linear;
 mod reduce;

@@ -1,0 +1,141 @@
+import { cpus } from 'node:os';
+import { SdqError } from '@sdq/core';
+import { sdqCpuInfo, sdqCpuPeaks } from '@sdq/kernels-cpu';
+import { type StepMode, syntheticModel } from '@sdq/pipeline';
+import { selectBackend } from './backend.ts';
+import { type KernelProfile, profileRun, type RunProfile } from './kernel-profile.ts';
+import { TerminalReporter } from './terminal-reporter.ts';
+import { textTable } from './text-table.ts';
+
+const REPEATS = 5;
+
+interface BenchFlags {
+  readonly backend?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly hidden: number;
+  readonly sequences: number;
+  readonly length: number;
+  readonly profile?: boolean;
+}
+
+interface Measured {
+  readonly name: string;
+  /** The median of some runs. */
+  readonly milliseconds: number;
+  readonly fastest: number;
+  readonly slowest: number;
+  readonly tokensPerSecond: number;
+  readonly profile?: RunProfile;
+}
+
+/** `sdq bench`: how fast this machine runs and trains an encoder, and where the time goes. */
+export async function benchCommand(flags: BenchFlags): Promise<void> {
+  inRange('--hidden', flags.hidden, 12, 3072, 12);
+  inRange('--sequences', flags.sequences, 1, 1024);
+  inRange('--length', flags.length, 1, 512);
+  const reporter = new TerminalReporter(process.stderr, flags.quiet ?? flags.json ?? false);
+  const backend = await selectBackend(flags.backend, reporter);
+  const native = backend.startsWith('sdq-cpu');
+  const peaks = native ? sdqCpuPeaks() : undefined;
+  const lengths = Array.from({ length: flags.sequences }, () => flags.length);
+  const results: Measured[] = [];
+  for (const [mode, name] of [
+    ['fp32', 'fp32'],
+    ['qat', 'int8'],
+    ['sdq', 'SDQ'],
+  ] satisfies [StepMode, string][]) {
+    const model = syntheticModel({ hidden: flags.hidden, lengths, mode });
+    const step = () => model.step();
+    if (mode !== 'sdq') results.push(await measure(`${name} forward`, model.tokens, () => model.forward()));
+    results.push(await measure(`${mode === 'qat' ? 'QAT' : name} step`, model.tokens, step));
+    model.dispose();
+  }
+  const machine = { cpu: cpus()[0]?.model.trim() ?? 'unknown', backend, node: process.versions.node, peaks };
+  if (flags.json) {
+    process.stdout.write(`${JSON.stringify({ machine, ...sizes(flags), results })}\n`);
+    return;
+  }
+  write(`${machine.cpu}; ${backend}; Node ${machine.node}`);
+  if (peaks) {
+    const { f32Gflops, int8Gops, memoryGigabytes } = peaks;
+    write(
+      `Peaks with ${sdqCpuInfo().threads} threads: float32 ${f32Gflops.toFixed(0)} GFLOP/s, ` +
+        `int8 ${int8Gops.toFixed(0)} GOP/s, memory ${memoryGigabytes.toFixed(1)} GB/s`,
+    );
+  }
+  write(
+    `An encoder of 12 layers, ${flags.hidden} wide, ${flags.sequences} sequences of ${flags.length} tokens:\n`,
+  );
+  write(
+    textTable([
+      ['', 'ms', 'fastest', 'slowest', 'tokens/s'],
+      ...results.map(({ name, milliseconds, fastest, slowest, tokensPerSecond }) => [
+        name,
+        ...[milliseconds, fastest, slowest, tokensPerSecond].map((value) => value.toFixed(0)),
+      ]),
+    ]),
+  );
+  for (const { name, profile } of results) if (profile) write(`\n${name}\n${profileTable(profile)}`);
+  if (!flags.profile) write('\nNext: sdq bench --profile names the kernels where the time goes.');
+
+  async function measure(name: string, tokens: number, run: () => void | Promise<void>): Promise<Measured> {
+    reporter.message(`Measuring: ${name}.`);
+    await run();
+    const times: number[] = [];
+    for (let i = 0; i < REPEATS; i++) {
+      const start = performance.now();
+      await run();
+      times.push(performance.now() - start);
+    }
+    times.sort((a, b) => a - b);
+    const milliseconds = times[(REPEATS - 1) / 2]!;
+    return {
+      name,
+      milliseconds,
+      fastest: times[0]!,
+      slowest: times.at(-1)!,
+      tokensPerSecond: (1000 * tokens) / milliseconds,
+      ...(flags.profile ? { profile: await profileRun(run, peaks) } : {}),
+    };
+  }
+}
+
+function inRange(flag: string, value: number, low: number, high: number, step = 1): void {
+  if (value >= low && value <= high && value % step === 0) return;
+  const kind = step === 1 ? 'an integer' : `a multiple of ${step}`;
+  throw new SdqError('bad-option', `${flag} ${value} is not ${kind} from ${low} to ${high}.`);
+}
+
+function sizes({ hidden, sequences, length }: BenchFlags) {
+  return { hidden, sequences, length };
+}
+
+function profileTable({ kernels }: RunProfile): string {
+  const shown = kernels.filter(({ share }) => share >= 0.005);
+  return textTable([
+    ['kernel', 'calls', 'ms', 'share', 'MB', 'GOP/s', 'of peak'],
+    ...shown.map((kernel) => [
+      kernel.name,
+      `${kernel.calls}`,
+      kernel.milliseconds.toFixed(1),
+      percent(kernel.share),
+      (kernel.bytes / 1e6).toFixed(0),
+      kernel.gops === undefined ? '' : kernel.gops.toFixed(0),
+      ofPeak(kernel),
+    ]),
+  ]);
+}
+
+function ofPeak({ ofPeak: share, gops }: KernelProfile): string {
+  if (share === undefined) return '';
+  return `${percent(share)} of ${gops === undefined ? 'memory' : 'arithmetic'}`;
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`;
+}
+
+function write(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

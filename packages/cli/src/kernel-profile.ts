@@ -1,0 +1,131 @@
+import type { SdqCpuPeaks } from '@sdq/kernels-cpu';
+import * as tf from '@tensorflow/tfjs';
+
+/** The matrix products: which two inputs are multiplied, and in what numbers. */
+const PRODUCTS: Readonly<Record<string, readonly [a: string, b: string, 'f32' | 'int8']>> = {
+  SdqLinear: ['x', 'weight', 'f32'],
+  SdqLinearGradInput: ['dy', 'weight', 'f32'],
+  SdqLinearGradWeight: ['dy', 'x', 'f32'],
+  SdqQuantizedLinear: ['x', 'weight', 'int8'],
+  SdqQuantizedLinearGradInput: ['dy', 'weight', 'f32'],
+  SdqQuantizedLinearGradWeight: ['dy', 'x', 'f32'],
+};
+
+/** What one kind of kernel did in a run. */
+export interface KernelProfile {
+  readonly name: string;
+  readonly calls: number;
+  readonly milliseconds: number;
+  /** Of the whole run, in [0, 1]. */
+  readonly share: number;
+  /** Inputs and outputs, once each. */
+  readonly bytes: number;
+  /** 1e9 multiplications and additions a second; of matrix products alone. */
+  readonly gops?: number;
+  /** The rate as a share of the machine's peak: of arithmetic for matrix products, of memory traffic else. */
+  readonly ofPeak?: number;
+}
+
+/** What a run took, and each kind of kernel in it, the slowest first. */
+export interface RunProfile {
+  readonly milliseconds: number;
+  readonly kernels: readonly KernelProfile[];
+}
+
+interface Tally {
+  calls: number;
+  milliseconds: number;
+  bytes: number;
+  operations: number;
+}
+
+/**
+ * Times every tfjs kernel of a run; what is left of its time is listed as `(outside of kernels)`: the tape, the
+ * optimizer, garbage collection.
+ */
+export async function profileRun(
+  run: () => void | Promise<void>,
+  peaks: SdqCpuPeaks | undefined,
+): Promise<RunProfile> {
+  const tallies = new Map<string, Tally>();
+  // tfjs would look through each result for NaN, between the kernels.
+  tf.env().set('CHECK_COMPUTATION_FOR_ERRORS', false);
+  const started = performance.now();
+  const { kernels } = await tf.profile(async () => {
+    await run();
+    return [];
+  });
+  const milliseconds = performance.now() - started;
+  for (const kernel of kernels) {
+    const tally = tallies.get(kernel.name) ?? { calls: 0, milliseconds: 0, bytes: 0, operations: 0 };
+    tallies.set(kernel.name, tally);
+    tally.calls += 1;
+    tally.milliseconds += await timeOf(kernel.kernelTimeMs);
+    const sizes = [...kernel.inputShapes, ...kernel.outputShapes].map((shape) => (shape ? size(shape) : 0));
+    tally.bytes += 4 * sizes.reduce((a, b) => a + b, 0);
+    tally.operations += operationsOf(kernel);
+  }
+  const inKernels = [...tallies.values()].reduce((sum, tally) => sum + tally.milliseconds, 0);
+  const rows = [...tallies].map(([name, tally]) => profileOf(name, tally, milliseconds, peaks));
+  const rest = Math.max(0, milliseconds - inKernels);
+  rows.push({
+    name: '(outside of kernels)',
+    calls: 1,
+    milliseconds: rest,
+    share: rest / milliseconds,
+    bytes: 0,
+  });
+  return { milliseconds, kernels: rows.sort((a, b) => b.milliseconds - a.milliseconds) };
+}
+
+function profileOf(
+  name: string,
+  { calls, milliseconds, bytes, operations }: Tally,
+  total: number,
+  peaks: SdqCpuPeaks | undefined,
+): KernelProfile {
+  const base = { name, calls, milliseconds, share: milliseconds / total, bytes };
+  if (milliseconds === 0) return base;
+  const gops = operations / milliseconds / 1e6;
+  if (operations === 0) {
+    return peaks ? { ...base, ofPeak: bytes / milliseconds / 1e6 / peaks.memoryGigabytes } : base;
+  }
+  if (!peaks) return { ...base, gops };
+  const peak = PRODUCTS[name]![2] === 'int8' ? peaks.int8Gops : peaks.f32Gflops;
+  return { ...base, gops, ofPeak: gops / peak };
+}
+
+/** 2 m n k of a product of [m, k] with [n, k], or of the like with another order of axes. */
+function operationsOf(kernel: {
+  name: string;
+  inputs?: unknown;
+  inputShapes: (number[] | null)[];
+  outputShapes: number[][];
+}): number {
+  const product = PRODUCTS[kernel.name];
+  const [output] = kernel.outputShapes;
+  if (!product || !output) return 0;
+  const order = inputNames(kernel.name);
+  const [a, b] = [product[0], product[1]].map((input) => kernel.inputShapes[order.indexOf(input)]);
+  if (!a || !b || size(output) === 0) return 0;
+  // The contracted axis stands in both inputs, the others in the output.
+  return 2 * size(output) * Math.sqrt((size(a) * size(b)) / size(output));
+}
+
+/** The names of a product's inputs in the order in which it is called with them. */
+function inputNames(name: string): readonly string[] {
+  if (name === 'SdqQuantizedLinearGradInput') return ['dy', 'x', 'weight'];
+  const [a, b] = PRODUCTS[name]!;
+  return [a, b];
+}
+
+async function timeOf(
+  time: number | { error: string } | Promise<number | { error: string }>,
+): Promise<number> {
+  const value = await time;
+  return typeof value === 'number' ? value : 0;
+}
+
+function size(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
