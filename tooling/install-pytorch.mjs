@@ -1,4 +1,4 @@
-// Installs PyTorch into a virtual environment under the cache folder, for the benchmarks only (5.6 GB).
+// Installs PyTorch, and onnxruntime's quantizer, into a virtual environment under the cache folder, for the benchmarks only (5.6 GB).
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -19,7 +19,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = dirname(dirname(python));
   mkdirSync(dirname(folder), { recursive: true });
   run('python3', ['-m', 'venv', folder]);
-  run(python, ['-m', 'pip', 'install', '--quiet', `torch==${VERSION}`, 'numpy']);
+  run(python, ['-m', 'pip', 'install', '--quiet', `torch==${VERSION}`, 'numpy', 'onnx', 'onnxruntime']);
   console.log(`PyTorch ${VERSION} is in ${folder}; remove that folder to uninstall it.`);
 }
 

@@ -1,13 +1,15 @@
 // npm run bench -- [--only NAME] [--json]: side-by-side measurements; a ratio above 1 means that ours is faster.
 import { parseArgs } from 'node:util';
 import { useSdqCpu } from '@sdq/kernels-cpu';
+import { encoderBenchmarks } from './encoder-benchmarks.mjs';
+import { kernelBenchmarks } from './kernel-benchmarks.mjs';
 import { machine } from './machine.mjs';
 import { trainingBenchmarks } from './training-benchmarks.mjs';
 
 const { values: flags } = parseArgs({
   options: { only: { type: 'string', multiple: true }, json: { type: 'boolean' }, list: { type: 'boolean' } },
 });
-const all = [...trainingBenchmarks];
+const all = [...kernelBenchmarks, ...encoderBenchmarks, ...trainingBenchmarks];
 const chosen = all.filter(({ name }) => !flags.only || flags.only.some((part) => name.includes(part)));
 if (flags.list || chosen.length === 0) {
   if (!flags.list) console.error(`No benchmark has "${flags.only.join('", "')}" in its name; there are:`);

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { pytorchPython } from '../install-pytorch.mjs';
 
-/** The Python to use, or why there is none. */
-export function findPython() {
+/** The Python that has a module, or why there is none. */
+export function findPython(module = 'torch') {
   const python = process.env.SDQ_PYTHON ?? pytorchPython();
   if (!process.env.SDQ_PYTHON && !existsSync(python)) {
     return {
@@ -14,8 +14,8 @@ export function findPython() {
         'PyTorch is not installed: run "node tooling/install-pytorch.mjs", or name a Python in SDQ_PYTHON',
     };
   }
-  const { status } = spawnSync(python, ['-c', 'import torch'], { stdio: 'ignore' });
-  return status === 0 ? { python } : { reason: `${python} has no PyTorch` };
+  const { status } = spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' });
+  return status === 0 ? { python } : { reason: `${python} has no ${module}` };
 }
 
 /** A running peer: `ask` sends a request and resolves to its answer; `close` ends it. */

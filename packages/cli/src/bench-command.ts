@@ -1,9 +1,11 @@
 import { cpus } from 'node:os';
 import { SdqError } from '@sdq/core';
-import { sdqCpuInfo, sdqCpuPeaks } from '@sdq/kernels-cpu';
-import { type StepMode, syntheticModel } from '@sdq/pipeline';
+import type { ForwardPass } from '@sdq/kernels';
+import { IntegerModel, sdqCpuInfo, sdqCpuPeaks } from '@sdq/kernels-cpu';
+import { forward } from '@sdq/models';
+import { quantizeModel, type StepMode, type SyntheticModel, syntheticModel } from '@sdq/pipeline';
 import { selectBackend } from './backend.ts';
-import { type KernelProfile, profileRun, type RunProfile } from './kernel-profile.ts';
+import { type KernelProfile, profileIntegers, profileRun, type RunProfile } from './kernel-profile.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
 
@@ -47,7 +49,10 @@ export async function benchCommand(flags: BenchFlags): Promise<void> {
   ] satisfies [StepMode, string][]) {
     const model = syntheticModel({ hidden: flags.hidden, lengths, mode });
     const step = () => model.step();
-    if (mode !== 'sdq') results.push(await measure(`${name} forward`, model.tokens, () => model.forward()));
+    if (mode === 'qat' && native) results.push(await measureIntegers(model));
+    else if (mode !== 'sdq') {
+      results.push(await measure(`${name} forward`, model.tokens, () => model.forward()));
+    }
     results.push(await measure(`${mode === 'qat' ? 'QAT' : name} step`, model.tokens, step));
     model.dispose();
   }
@@ -79,7 +84,24 @@ export async function benchCommand(flags: BenchFlags): Promise<void> {
   for (const { name, profile } of results) if (profile) write(`\n${name}\n${profileTable(profile)}`);
   if (!flags.profile) write('\nNext: sdq bench --profile names the kernels where the time goes.');
 
-  async function measure(name: string, tokens: number, run: () => void | Promise<void>): Promise<Measured> {
+  async function measureIntegers({ model, plan, grids, batch, tokens }: SyntheticModel): Promise<Measured> {
+    const pass: ForwardPass = (ops, parameter) =>
+      forward(ops, model.config, parameter, batch, model.head).logits;
+    const integers = IntegerModel.create(pass, quantizeModel(model, plan, grids));
+    const run = () => void integers.run(pass);
+    const measured = await measure('int8 forward', tokens, run, () =>
+      profileIntegers(integers, run, { layers: model.config.layers, hidden: flags.hidden, tokens }, peaks!),
+    );
+    integers.dispose();
+    return measured;
+  }
+
+  async function measure(
+    name: string,
+    tokens: number,
+    run: () => void | Promise<void>,
+    profile: () => RunProfile | Promise<RunProfile> = () => profileRun(run, peaks),
+  ): Promise<Measured> {
     reporter.message(`Measuring: ${name}.`);
     await run();
     const times: number[] = [];
@@ -96,7 +118,7 @@ export async function benchCommand(flags: BenchFlags): Promise<void> {
       fastest: times[0]!,
       slowest: times.at(-1)!,
       tokensPerSecond: (1000 * tokens) / milliseconds,
-      ...(flags.profile ? { profile: await profileRun(run, peaks) } : {}),
+      ...(flags.profile ? { profile: await profile() } : {}),
     };
   }
 }
@@ -117,10 +139,10 @@ function profileTable({ kernels }: RunProfile): string {
     ['kernel', 'calls', 'ms', 'share', 'MB', 'GOP/s', 'of peak'],
     ...shown.map((kernel) => [
       kernel.name,
-      `${kernel.calls}`,
+      kernel.calls?.toFixed(0) ?? '',
       kernel.milliseconds.toFixed(1),
       percent(kernel.share),
-      (kernel.bytes / 1e6).toFixed(0),
+      kernel.bytes === undefined ? '' : (kernel.bytes / 1e6).toFixed(0),
       kernel.gops === undefined ? '' : kernel.gops.toFixed(0),
       ofPeak(kernel),
     ]),

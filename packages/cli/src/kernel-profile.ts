@@ -1,4 +1,4 @@
-import type { SdqCpuPeaks } from '@sdq/kernels-cpu';
+import type { IntegerModel, SdqCpuPeaks } from '@sdq/kernels-cpu';
 import * as tf from '@tensorflow/tfjs';
 
 /** The matrix products: which two inputs are multiplied, and in what numbers. */
@@ -14,12 +14,12 @@ const PRODUCTS: Readonly<Record<string, readonly [a: string, b: string, 'f32' | 
 /** What one kind of kernel did in a run. */
 export interface KernelProfile {
   readonly name: string;
-  readonly calls: number;
+  readonly calls?: number;
   readonly milliseconds: number;
   /** Of the whole run, in [0, 1]. */
   readonly share: number;
   /** Inputs and outputs, once each. */
-  readonly bytes: number;
+  readonly bytes?: number;
   /** 1e9 multiplications and additions a second; of matrix products alone. */
   readonly gops?: number;
   /** The rate as a share of the machine's peak: of arithmetic for matrix products, of memory traffic else. */
@@ -65,17 +65,41 @@ export async function profileRun(
     tally.bytes += 4 * sizes.reduce((a, b) => a + b, 0);
     tally.operations += operationsOf(kernel);
   }
-  const inKernels = [...tallies.values()].reduce((sum, tally) => sum + tally.milliseconds, 0);
-  const rows = [...tallies].map(([name, tally]) => profileOf(name, tally, milliseconds, peaks));
-  const rest = Math.max(0, milliseconds - inKernels);
-  rows.push({
-    name: '(outside of kernels)',
-    calls: 1,
-    milliseconds: rest,
-    share: rest / milliseconds,
-    bytes: 0,
+  return withRest(
+    milliseconds,
+    [...tallies].map(([name, tally]) => profileOf(name, tally, milliseconds, peaks)),
+  );
+}
+
+/** Times the steps of a model in integers, kind by kind: they run in one native call. */
+export function profileIntegers(
+  integers: IntegerModel,
+  run: () => void,
+  { layers, hidden, tokens }: { layers: number; hidden: number; tokens: number },
+  peaks: SdqCpuPeaks,
+): RunProfile {
+  const before = integers.profile().seconds;
+  const started = performance.now();
+  run();
+  const milliseconds = performance.now() - started;
+  const { seconds } = integers.profile();
+  // Four products of a layer are hidden x hidden, two hidden x 4 hidden; the head's is next to nothing.
+  const operations = 2 * tokens * layers * 12 * hidden ** 2;
+  const rows = Object.entries(seconds).map(([name, total]): KernelProfile => {
+    const spent = 1000 * (total - before[name]!);
+    const row = { name, milliseconds: spent, share: spent / milliseconds };
+    if (name !== 'integerLinear') return row;
+    const gops = operations / spent / 1e6;
+    return { ...row, gops, ofPeak: gops / peaks.int8Gops };
   });
-  return { milliseconds, kernels: rows.sort((a, b) => b.milliseconds - a.milliseconds) };
+  return withRest(milliseconds, rows);
+}
+
+/** The rows, the slowest first, and what is left of the time. */
+function withRest(milliseconds: number, rows: readonly KernelProfile[]): RunProfile {
+  const rest = Math.max(0, milliseconds - rows.reduce((sum, row) => sum + row.milliseconds, 0));
+  const kernels = [...rows, { name: '(outside of kernels)', milliseconds: rest, share: rest / milliseconds }];
+  return { milliseconds, kernels: kernels.sort((a, b) => b.milliseconds - a.milliseconds) };
 }
 
 function profileOf(

@@ -239,13 +239,15 @@ describe('sdq bench', () => {
       const shares = profile.kernels.map(({ share }: { share: number }) => share);
       expect(shares.reduce((a: number, b: number) => a + b, 0)).toBeCloseTo(1, 1);
     }
-    const int8 = results[2].profile.kernels.find(
-      ({ name }: { name: string }) => name === 'SdqQuantizedLinear',
-    );
+    const rowOf = (run: number, kernel: string) =>
+      results[run].profile.kernels.find(({ name }: { name: string }) => name === kernel);
+    const inLayers = 2 * 16 * 12 * (4 * 24 * 24 + 2 * 24 * 96);
+    const integers = rowOf(2, 'integerLinear');
+    expect(integers.gops * integers.milliseconds * 1e6).toBeCloseTo(inLayers, 0);
     // Each layer has six products, and the head one; all are 2 * tokens * in * out operations.
-    expect(int8.calls).toBe(12 * 6 + 1);
-    const operations = 2 * 16 * (12 * (4 * 24 * 24 + 2 * 24 * 96) + 24 * 17);
-    expect(int8.gops * int8.milliseconds * 1e6).toBeCloseTo(operations, 0);
+    const quantized = rowOf(3, 'SdqQuantizedLinear');
+    expect(quantized.calls).toBe(12 * 6 + 1);
+    expect(quantized.gops * quantized.milliseconds * 1e6).toBeCloseTo(inLayers + 2 * 16 * 24 * 17, 0);
   });
 
   it('refuses sizes that no encoder has', () => {
