@@ -117,4 +117,83 @@ const step = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, grad
 addon.adamW(parameters, [floats(70_000), floats(10)], means, squares, [0.01, 0], step);
 record('adamW', [...parameters, ...means, ...squares]);
 
-console.log(JSON.stringify({ path, threads, hashes, errors }));
+// A block of an encoder in integers: each kind of step, and rows enough for several tasks.
+const bytes = (length) => Int8Array.from(floats(length, 127));
+const byteGrid = (scale) => ({ scale, zeroPoint: 128, qMin: 0, qMax: 255 });
+const integerWeight = (rows, columns, scale) => ({
+  values: bytes(rows * columns),
+  scales: Float32Array.from(floats(rows), (value) => (2 + value) / 200 / Math.sqrt(columns)),
+  bias: floats(rows, 0.5),
+  grid: byteGrid(scale),
+});
+const toBytes = (width, buffer, scale) => ({ width, bytes: { buffer, grid: byteGrid(scale), site: 0 } });
+const program = new addon.IntegerProgram({
+  steps: [
+    {
+      kind: 'sumRows',
+      terms: [
+        { kind: 'table', table: 0, indices: 0 },
+        { kind: 'table', table: 1, indices: 0 },
+      ],
+      norm: { gamma: 0, beta: 1, epsilon: 1e-12 },
+      function: 'identity',
+      perSequence: false,
+      out: { ...toBytes(k, 0, 0.02), floats: 1 },
+    },
+    {
+      kind: 'integerLinear',
+      x: 0,
+      linear: 0,
+      function: 'identity',
+      perSequence: false,
+      out: { width: 3 * k, floats: 0 },
+    },
+    {
+      kind: 'attention',
+      ...Object.fromEntries(
+        ['q', 'k', 'v'].map((name, i) => [name, { buffer: 0, first: i * k, step: 3 * k }]),
+      ),
+      heads,
+      out: toBytes(k, 1, 0.01),
+    },
+    {
+      kind: 'integerLinear',
+      x: 1,
+      linear: 1,
+      function: 'gelu',
+      perSequence: false,
+      out: { width: k, floats: 2 },
+    },
+    {
+      kind: 'sumRows',
+      terms: [
+        { kind: 'floats', buffer: 1 },
+        { kind: 'firstTokens', buffer: 2 },
+      ],
+      function: 'tanh',
+      perSequence: true,
+      out: { width: k, floats: 0 },
+    },
+    {
+      kind: 'floatLinear',
+      x: 0,
+      weight: 2,
+      bias: 3,
+      perSequence: true,
+      out: { width: n, floats: 1 },
+    },
+  ],
+  linears: [integerWeight(3 * k, k, 0.02), integerWeight(k, k, 0.01)],
+  tables: [
+    { values: bytes(50 * k), scales: Float32Array.from(floats(50), (value) => (2 + value) / 127) },
+    { floats: floats(50 * k) },
+  ],
+  floats: [gamma, beta, floats(n * k, 0.1), floats(n)],
+  floatWidths: [3 * k, k, k],
+  byteWidths: [k, k],
+});
+const logits = new Float32Array((offsets.length - 1) * n);
+program.run([ids], offsets, logits);
+record('integerProgram', [logits]);
+
+console.log(JSON.stringify({ path, threads, hashes, errors, logits: [...logits] }));

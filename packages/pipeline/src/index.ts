@@ -41,7 +41,12 @@ export {
 } from './run-config.ts';
 export { warmupLinear } from './schedule.ts';
 export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
-export { type QuantizedClassifier, quantizedClassifier, quantizeModel } from './student.ts';
+export {
+  fakeQuantizedClassifier,
+  type QuantizedClassifier,
+  quantizedClassifier,
+  quantizeModel,
+} from './student.ts';
 export {
   type StepMode,
   type SyntheticModel,
