@@ -5,6 +5,7 @@ import { writeFileAtomically } from '@sdq/models';
 import { evaluate, evaluationPage, evaluationSentences, evaluationTable, trainableTask } from '@sdq/pipeline';
 import { writePredictions } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
+import { loadModel } from './load-model.ts';
 import type { CommonFlags } from './run-command.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
@@ -28,7 +29,7 @@ export async function evaluateCommand(model: string, flags: EvaluateFlags): Prom
   if (out !== undefined) makeFolder(out);
   await selectBackend(flags.backend, reporter);
   const evaluation = await evaluate(
-    { model, task, data: flags.xglue, against, languages, devLimit, maxLength },
+    { model, task, data: flags.xglue, against, languages, devLimit, maxLength, load: loadModel },
     reporter,
     (language, predictions) => {
       if (out !== undefined) {

@@ -72,7 +72,7 @@ export function program(): Command {
 
   common(sdq.command('evaluate'))
     .description('score a saved model in every language of a task, with intervals; compare it with another')
-    .argument('<model>', "a model folder: a run's teacher or student")
+    .argument('<model>', "a model folder: a run's teacher or student, or what an export wrote")
     .requiredOption('--task <name>', 'the XGLUE task that the model was trained for')
     .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
     .option(
@@ -100,6 +100,53 @@ export function program(): Command {
       '\nExample:\n  echo "The striker scored twice." | sdq predict runs/quickstart/student',
     )
     .action(async (model, flags) => (await import('./predict-command.ts')).predictCommand(model, flags));
+
+  sdq
+    .command('export')
+    .description('write a saved model as a folder that onnxruntime, transformers.js or transformers loads')
+    .argument('<model>', "a model folder: a run's teacher or student")
+    .requiredOption('--out <folder>', 'the folder to write')
+    .addOption(
+      new Option('--format <name>', 'what the weights are written as')
+        .choices(['onnx', 'safetensors'])
+        .default('onnx'),
+    )
+    .addOption(
+      new Option('--target <name>', 'where ONNX integers run: cpu writes integer operators, web QDQ')
+        .choices(['cpu', 'web'])
+        .default('cpu'),
+    )
+    .option('--nibbles', "store weights of at most 4 bits two to a byte, as onnxruntime's MatMulNBits")
+    .option('--license <name>', 'the licence of the model that training started from, for the model card')
+    .option('--force', 'replace the folder if an export wrote it')
+    .option('--json', 'print JSON on standard output')
+    .addHelpText(
+      'after',
+      '\nExample:\n  sdq export runs/pos/student --format onnx --target cpu --out pos-int8',
+    )
+    .action(async (model, flags) => (await import('./export-command.ts')).exportCommand(model, flags));
+
+  common(sdq.command('verify'))
+    .description(
+      'compare an exported model on real text with the model that it was made from, run in process',
+    )
+    .argument('<folder>', 'what an export wrote')
+    .requiredOption('--against <model>', 'the model that it was made from')
+    .requiredOption('--task <name>', 'the XGLUE task that the model was trained for')
+    .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
+    .option('--languages <codes>', 'the dev languages, as en,de,... (default: all there are)', listFlag)
+    .option('--dev-limit <number>', 'the first so many dev examples of each language', numberFlag, 100)
+    .option('--max-length <number>', "cut longer texts to so many tokens (default: the task's)", numberFlag)
+    .option(
+      '--allow <percent>',
+      'how many percent of the predictions may differ (default: 1 for integers, 0.1 for floats)',
+      numberFlag,
+    )
+    .addHelpText(
+      'after',
+      '\nEnds with exit code 1 where more predictions differ than may.\nExample:\n  sdq verify pos-int8 --against runs/pos/student --task POS --xglue data/xglue',
+    )
+    .action(async (folder, flags) => (await import('./verify-command.ts')).verifyCommand(folder, flags));
 
   sdq
     .command('score')

@@ -1,7 +1,7 @@
 import type { Predictions, Tally, Task } from '@sdq/xglue';
 import { joinTallies, scoreOf, tally } from '@sdq/xglue';
 import { cutExamples, type Dataset, type DevChunk, type DevSet, tokenCount } from './dataset.ts';
-import { type Classifier, predictClasses, predictSpans } from './predict.ts';
+import { type Classifier, type ExternalClassifier, predictClasses, predictSpans } from './predict.ts';
 import { bestAnswers } from './spans.ts';
 
 /** What a model does on the dev set of one language. */
@@ -25,7 +25,7 @@ export interface LanguageEvaluation {
  * @throws SdqError as the readers of `@sdq/xglue`
  */
 export async function evaluateLanguage(
-  classify: Classifier,
+  classify: Classifier | ExternalClassifier,
   task: { readonly task: Task; readonly labels: readonly string[] },
   language: string,
   set: DevSet,
@@ -56,7 +56,7 @@ export async function evaluateLanguage(
 
 /** The official score of a classifier in each of some languages. */
 export async function scoreLanguages(
-  classify: Classifier,
+  classify: Classifier | ExternalClassifier,
   dataset: Pick<Dataset, 'task' | 'labels' | 'dev'>,
   languages: Iterable<string>,
 ): Promise<Record<string, number>> {
@@ -69,7 +69,7 @@ export async function scoreLanguages(
 }
 
 async function predictChunk(
-  classify: Classifier,
+  classify: Classifier | ExternalClassifier,
   { task, labels }: { readonly task: Task; readonly labels: readonly string[] },
   { gold, encoded, offsets }: DevChunk,
   onTokens: (tokens: number) => void,

@@ -11,8 +11,9 @@ import {
 } from './comparison.ts';
 import { devSets, exampleEncoder, headKind, missingLanguages, trainableTask } from './dataset.ts';
 import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
-import { loadClassifier } from './load-classifier.ts';
+import { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 import { mapValues } from './map-values.ts';
+import type { Classifier, ExternalClassifier } from './predict.ts';
 import { type LanguageScores, meanScore } from './results.ts';
 import { defaultMaxLength } from './run-config.ts';
 
@@ -31,7 +32,14 @@ export interface EvaluationOptions {
   readonly devLimit?: number | undefined;
   /** Longer texts are cut to this many tokens; the task's default if absent. */
   readonly maxLength?: number | undefined;
+  /** Loads a model's folder; {@link loadClassifier} if absent. */
+  readonly load?: ((folder: string) => Promise<EvaluatedModel>) | undefined;
 }
+
+/** A model that can be evaluated, in tfjs or outside of it. */
+export type EvaluatedModel = Omit<LoadedClassifier, 'classify'> & {
+  readonly classify: Classifier | ExternalClassifier;
+};
 
 /** The scores of one model. */
 export interface ModelScores {
@@ -116,7 +124,7 @@ async function scoresOf(
 > {
   const task = trainableTask(options.task);
   const { data, languages, devLimit } = options;
-  const { classify, tokenizer, head, quantized } = await loadClassifier(model);
+  const { classify, tokenizer, head, quantized } = await (options.load ?? loadClassifier)(model);
   if (head.kind !== headKind(task)) {
     throw new SdqError(
       'bad-checkpoint',

@@ -16,17 +16,24 @@ export {
   type DevSet,
   devSets,
   exampleEncoder,
+  headKind,
   loadDataset,
   majorityShare,
   trainableTask,
 } from './dataset.ts';
 export type { EncodedExample } from './encoded-example.ts';
 export { disposeModel, type EncoderModel, logitsOf, tensorsFrom } from './encoder-model.ts';
-export { type Evaluation, type EvaluationOptions, evaluate, type ModelScores } from './evaluate.ts';
+export {
+  type EvaluatedModel,
+  type Evaluation,
+  type EvaluationOptions,
+  evaluate,
+  type ModelScores,
+} from './evaluate.ts';
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
-export { type Classifier, predictClasses, predictSpans } from './predict.ts';
+export { type Classifier, type ExternalClassifier, predictClasses, predictSpans } from './predict.ts';
 export { reportPage } from './report.ts';
 export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';

@@ -10,6 +10,13 @@ const TOKENS_PER_BATCH = 2048;
 /** Maps packed sequences to logits, [sequences, classes], [tokens, classes] or, for spans, [tokens, 2]. */
 export type Classifier = (batch: EncoderBatch) => tf.Tensor;
 
+/** A classifier that runs outside of tfjs, such as an exported model under its own runtime. */
+export interface ExternalClassifier {
+  logits(
+    batch: EncoderBatch,
+  ): Promise<{ readonly shape: readonly [rows: number, columns: number]; readonly data: Float32Array }>;
+}
+
 /**
  * The class of each example (a list of one), or of each of its words; -1 for a word that was cut off.
  *
@@ -17,7 +24,7 @@ export type Classifier = (batch: EncoderBatch) => tf.Tensor;
  * @param onTokens - told after each batch how many tokens are done
  */
 export async function predictClasses(
-  classify: Classifier,
+  classify: Classifier | ExternalClassifier,
   examples: readonly EncodedExample[],
   onTokens: (tokens: number) => void = () => {},
 ): Promise<Int32Array[]> {
@@ -43,7 +50,7 @@ export async function predictClasses(
  * @param onTokens - told after each batch how many tokens are done
  */
 export async function predictSpans(
-  classify: Classifier,
+  classify: Classifier | ExternalClassifier,
   windows: readonly EncodedExample[],
   onTokens: (tokens: number) => void = () => {},
 ): Promise<Span[][]> {
@@ -58,7 +65,7 @@ export async function predictSpans(
 }
 
 async function* classified(
-  classify: Classifier,
+  classify: Classifier | ExternalClassifier,
   examples: readonly EncodedExample[],
   onTokens: (tokens: number) => void,
 ): AsyncGenerator<{ readonly batch: Batch; readonly logits: Float32Array; readonly columns: number }> {
@@ -66,15 +73,27 @@ async function* classified(
   const lengths = examples.map(({ ids }) => ids.length);
   for (const group of groupByTokens(lengths, TOKENS_PER_BATCH)) {
     const batch = packBatch(examples, group);
-    const logits = tf.tidy(() => classify(batch));
-    const [, columns] = logits.shape as [number, number];
-    const values = logits.dataSync() as Float32Array;
+    const { columns, values } = await logitsOfBatch(classify, batch);
     yield { batch, logits: values, columns };
-    logits.dispose();
     tokens += batch.ids.length;
     onTokens(tokens);
     await yieldToEvents();
   }
+}
+
+async function logitsOfBatch(
+  classify: Classifier | ExternalClassifier,
+  batch: Batch,
+): Promise<{ columns: number; values: Float32Array }> {
+  if (typeof classify !== 'function') {
+    const { shape, data } = await classify.logits(batch);
+    return { columns: shape[1], values: data };
+  }
+  const logits = tf.tidy(() => classify(batch));
+  const [, columns] = logits.shape as [number, number];
+  const values = logits.dataSync() as Float32Array;
+  logits.dispose();
+  return { columns, values };
 }
 
 function rowArgMax(values: Float32Array, columns: number): Int32Array {

@@ -1,0 +1,173 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { SdqError } from '@sdq/core';
+import {
+  configFile,
+  isQuantizedModel,
+  loadCheckpoint,
+  loadQuantizedModel,
+  loadTokenizer,
+  maxSequenceLength,
+  type QuantizedModel,
+  saveModel,
+  saveQuantizedModel,
+  writeFileAtomically,
+} from '@sdq/models';
+import { type FloatModel, type IntegerForm, QUANTIZED_FILE, WHOLE_FILE, writeOnnx } from '@sdq/onnx';
+import type { Results } from '@sdq/pipeline';
+import { baseName, modelCard } from './model-card.ts';
+import { writeStagedFolder } from './staged-folder.ts';
+import { tokenizerConfig } from './tokenizer-config.ts';
+import { VERSION } from './version.ts';
+
+/** The flags of `sdq export`. */
+export interface ExportFlags {
+  readonly format: 'onnx' | 'safetensors';
+  readonly target: 'cpu' | 'web';
+  readonly out: string;
+  readonly force?: boolean;
+  readonly nibbles?: boolean;
+  readonly license?: string;
+  readonly json?: boolean;
+}
+
+/** What an export was: shows which folders an export may replace. */
+const EXPORT_FILE = 'export.json';
+/** Results of a run have some 10 kB a language. */
+const MAX_RESULTS_BYTES = 16 * 2 ** 20;
+/** Licences of the models that runs start from by default. */
+const LICENSES: Readonly<Record<string, string>> = { 'multilingual-e5-small': 'mit' };
+
+type Model = (FloatModel & { readonly head: NonNullable<FloatModel['head']> }) | QuantizedModel;
+
+/** `sdq export`: a folder that other programs load. */
+export async function exportCommand(folder: string, flags: ExportFlags): Promise<void> {
+  const { format, out } = flags;
+  const model = await loadModel(folder);
+  requireDistinct(folder, model.head.labels);
+  // A tokenizer that this project cannot read would make a folder that it cannot verify.
+  await loadTokenizer(folder);
+  const quantized = 'weights' in model;
+  if (flags.nibbles && !quantized) {
+    throw new SdqError(
+      'bad-option',
+      `${folder} is not quantized: --nibbles stores weights of at most 4 bits.`,
+    );
+  }
+  const form: IntegerForm | undefined =
+    format === 'onnx' && quantized ? (flags.target === 'web' ? 'qdq' : 'qoperator') : undefined;
+  let total = 0;
+  await writeStagedFolder(
+    out,
+    { marker: EXPORT_FILE, force: flags.force ?? false, keep: folder },
+    async (staged) => {
+      if (format === 'safetensors') await writeSafetensorsFolder(staged, folder, model);
+      else await writeOnnxFolder(staged, folder, model, form, flags.nibbles);
+      const text = tokenizerConfig(join(folder, 'tokenizer.json'), maxSequenceLength(model.config));
+      await writeFileAtomically(join(staged, 'tokenizer_config.json'), text);
+      const bytes = weightBytes(staged);
+      const run = runOf(folder, quantized);
+      const license = flags.license ?? (run && LICENSES[baseName(run.results) ?? '']);
+      const weightBits = quantized
+        ? [...new Set([...model.weights.values()].map(({ bits }) => bits))].sort()
+        : [];
+      const card = modelCard({
+        head: model.head,
+        format,
+        form,
+        weightBits,
+        bytes,
+        license,
+        run,
+        sdqVersion: VERSION,
+      });
+      await writeFileAtomically(join(staged, 'README.md'), card);
+      const made = { sdq: VERSION, format, ...(form && { form }), weightBits };
+      await writeFileAtomically(join(staged, EXPORT_FILE), `${JSON.stringify(made, null, 2)}\n`);
+      total = bytes;
+    },
+  );
+  process.stdout.write(
+    flags.json
+      ? `${JSON.stringify({ folder: out, format, ...(form && { form }), bytes: total })}\n`
+      : `Wrote ${out}: ${format}${form ? ` (${form})` : ''}, ${(total / 1e6).toFixed(1)} MB of weights.\n`,
+  );
+}
+
+async function loadModel(folder: string): Promise<Model> {
+  if (await isQuantizedModel(folder)) return loadQuantizedModel(folder);
+  const { config, head, tensors } = await loadCheckpoint(folder);
+  if (head === undefined) {
+    throw new SdqError(
+      'bad-checkpoint',
+      `${folder} has no classification head: fine-tune it first with "sdq run".`,
+    );
+  }
+  return { config, head, tensors };
+}
+
+/** Labels are keys of config.json: of two that are alike one would be lost. */
+function requireDistinct(folder: string, labels: readonly string[]): void {
+  const twice = labels.find((label, i) => labels.indexOf(label) !== i);
+  if (twice === undefined) return;
+  throw new SdqError(
+    'bad-label',
+    `${folder} has two labels named "${twice}": rename one in its config.json.`,
+  );
+}
+
+async function writeSafetensorsFolder(staged: string, folder: string, model: Model): Promise<void> {
+  if ('weights' in model) await saveQuantizedModel(staged, model, { tokenizerFrom: folder });
+  else await saveModel(staged, { ...model, tokenizerFrom: folder });
+}
+
+/** The layout of transformers.js. */
+async function writeOnnxFolder(
+  staged: string,
+  folder: string,
+  model: Model,
+  form: IntegerForm | undefined,
+  nibbles: boolean | undefined,
+): Promise<void> {
+  const file = join(staged, 'weights' in model ? QUANTIZED_FILE : WHOLE_FILE);
+  await mkdir(dirname(file));
+  const { files } = await writeOnnx(file, model, form && { form, ...(nibbles && { nibbles }) });
+  const settings = {
+    // So that it loads by default what lies here, and no other precision.
+    dtype: 'weights' in model ? 'q8' : 'fp32',
+    ...(files.length > 1 && { use_external_data_format: true }),
+  };
+  const config = { ...configFile(model.config, model.head), 'transformers.js_config': settings };
+  await writeFileAtomically(join(staged, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  await copyFile(join(folder, 'tokenizer.json'), join(staged, 'tokenizer.json'));
+}
+
+function weightBytes(folder: string): number {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(onnx|onnx_data|safetensors)$/.test(name))
+    .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+}
+
+/** The results of the run that a model lies in, and the model's version. */
+function runOf(folder: string, quantized: boolean): { results: Results; version: string } | undefined {
+  const model = resolve(folder);
+  const file = join(dirname(model), 'results.json');
+  if (basename(model) !== (quantized ? 'student' : 'teacher') || !existsSync(file)) return undefined;
+  const broken = new SdqError(
+    'bad-data',
+    `${file} is not what a run writes: export from a run's own folder.`,
+  );
+  if (statSync(file).size > MAX_RESULTS_BYTES) throw broken;
+  let results: Results;
+  try {
+    results = JSON.parse(readFileSync(file, 'utf8')) as Results;
+  } catch {
+    throw broken;
+  }
+  const version = quantized ? Object.keys(results.bytes ?? {}).find((name) => name !== 'fp32') : 'fp32';
+  const scores = version === undefined ? undefined : results.scores?.[version];
+  if (version === undefined || scores === undefined || !Object.values(scores).every(Number.isFinite))
+    throw broken;
+  return { results, version };
+}
