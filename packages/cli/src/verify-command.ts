@@ -30,7 +30,7 @@ export interface VerifyFlags extends CommonFlags {
 /**
  * How many percent of the predictions may differ. A quantized model's inputs are rounded: where two runtimes' floats lie on
  * either side of a step, their next layers differ by whole steps, so that even two backends of the same process differ
- * by as much as an export does (docs/export.md has the figures).
+ * by more than an export does (docs/export.md has the figures).
  */
 const ALLOWED = { quantized: 1, float: 0.1 };
 
