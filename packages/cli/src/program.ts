@@ -1,8 +1,10 @@
 import { tasks } from '@sdq/xglue';
 import { Command, type CommanderError, Option } from 'commander';
 import { BACKENDS } from './backends.ts';
-import { listFlag, numberFlag } from './flags.ts';
+import { bytesFlag, listFlag, numberFlag, numbersFlag } from './flags.ts';
 import { VERSION } from './version.ts';
+
+const PLAN_HELP = 'what each weight and input gets: w8a8, w4a8, ..., or a JSON file of rules';
 
 /** The `sdq` command; each subcommand loads its code only when it runs, so that help comes at once. */
 export function program(): Command {
@@ -43,6 +45,7 @@ export function program(): Command {
       listFlag,
     )
     .option('--methods <names>', 'which of ptq, qat, sdq, sdq-mse (default: ptq,qat,sdq)', listFlag)
+    .option('--plan <name>', `${PLAN_HELP} (default: w8a8)`)
     .option('--seed <number>', 'the seed of all that is random (default: 0)', numberFlag)
     .option(
       '--epochs <number>',
@@ -172,28 +175,22 @@ export function program(): Command {
     .option('--json', 'print JSON')
     .action(async (folder, flags) => (await import('./data-command.ts')).dataCheckCommand(folder, flags));
 
-  sdq
-    .command('plan')
-    .description('print what a quantization plan does to every site of a model')
-    .argument('<model>', 'a checkpoint folder')
-    .option('--plan <name>', 'the plan', 'w8a8')
+  common(sdq.command('plan'))
+    .description('print what a plan does to every site of a model, or choose bits under a budget of bytes')
+    .argument('<model>', 'a checkpoint folder; with --budget a fine-tuned one')
+    .option('--plan <name>', PLAN_HELP, 'w8a8')
+    .option('--budget <bytes>', 'choose the bits of each weight so that the model fits, as 20MB', bytesFlag)
+    .option('--bits <list>', 'the bits that a weight may get', numbersFlag, [8, 4, 3, 2])
+    .option('--task <name>', 'the XGLUE task whose texts show the error')
+    .option('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
+    .option('--batches <number>', 'batches of 1,024 tokens to measure on', numberFlag, 1)
+    .option('--max-length <number>', "cut longer texts to so many tokens (default: the task's)", numberFlag)
+    .option('--out <file>', 'write the plan there, for sdq run --plan')
+    .addHelpText(
+      'after',
+      '\nExample:\n  sdq plan runs/pos/teacher --budget 60MB --task POS --xglue data/xglue --out plan.json',
+    )
     .action(async (model, flags) => (await import('./plan-command.ts')).planCommand(model, flags));
-
-  common(sdq.command('bench'))
-    .description('measure how fast this machine runs and trains an encoder, and where the time goes')
-    .option(
-      '--hidden <width>',
-      'a multiple of 12; 384 as multilingual-e5-small, 768 as XLM-R base',
-      numberFlag,
-      384,
-    )
-    .option('--sequences <count>', 'sequences of the batch', numberFlag, 16)
-    .option('--length <tokens>', 'tokens of each sequence', numberFlag, 128)
-    .option(
-      '--profile',
-      'list the kernels of each run with their share of the time and of what the machine can do',
-    )
-    .action(async (flags) => (await import('./bench-command.ts')).benchCommand(flags));
 
   sdq
     .command('doctor')

@@ -3,6 +3,7 @@ import { fetchDefaultCheckpoint } from '@sdq/models';
 import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
 import { topicsFolder } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
+import { planFlag } from './plan-flag.ts';
 import { duration, TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
 
@@ -21,6 +22,7 @@ export interface RunFlags extends CommonFlags {
   readonly model?: string;
   readonly languages?: string[];
   readonly methods?: string[];
+  readonly plan?: string;
   readonly seed?: number;
   readonly epochs?: number;
   readonly learningRate?: number;
@@ -75,6 +77,7 @@ function runOptions(flags: RunFlags, model: string): RunOptions {
     out: flags.out,
     languages: flags.languages,
     methods: flags.methods,
+    plan: flags.plan === undefined ? undefined : planFlag(flags.plan),
     seed: flags.seed,
     maxLength: flags.maxLength,
     calibrationBatches: flags.calibrationBatches,
@@ -93,7 +96,7 @@ export function summary(results: Results, out: string): string {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   const { fp32, ...small } = results.bytes;
   const sizes = Object.values(small).map(
-    (bytes) => `int8 ${megabytes(bytes!)} (${((100 * bytes!) / fp32).toFixed(1)} %)`,
+    (bytes) => `quantized ${megabytes(bytes!)} (${((100 * bytes!) / fp32).toFixed(1)} %)`,
   );
   return [
     '',

@@ -78,6 +78,39 @@ describe('sdq run, evaluate and predict', () => {
     expect(labels).toEqual(['farm', 'sky']);
   });
 
+  it('spend a budget of bytes by measured error, in a plan that a run takes', () => {
+    const [plan, mixed] = [join(root, 'plan.json'), join(root, 'mixed')];
+    const asked = ['plan', join(out, 'teacher'), '--task', 'NC', '--xglue', data, '--out', plan, '--quiet'];
+    const { status, stdout } = sdq([...asked, '--budget', '5KB']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /site +shape +weight +bytes +error int8-per-channel .* error ternary-per-channel\n/,
+    );
+    const { rules, bytes, sites } = JSON.parse(readFileSync(plan, 'utf8'));
+    expect(bytes.weights + bytes.floats).toBeLessThanOrEqual(5000);
+    expect(bytes.weights + bytes.floats).toBeGreaterThan(4500);
+    expect(new Set(sites.map(({ weight }: { weight: string }) => weight)).size).toBeGreaterThan(1);
+    expect(rules).toHaveLength(sites.length);
+
+    const run = sdq([
+      ...['run', '--task', 'NC', '--xglue', data, '--model', join(out, 'teacher'), '--out', mixed],
+      ...['--plan', plan, '--methods', 'ptq', '--epochs', '1', '--quiet', '--json'],
+    ]);
+    expect(run.status).toBe(0);
+    const results = JSON.parse(run.stdout);
+    expect(results.config.plan).toEqual(rules);
+    // The tensors of the file take what the plan says, and a scale and a zero point an input.
+    const file = readFileSync(join(mixed, 'student', 'model.safetensors'));
+    const packed = sites.filter(({ weight }: { weight: string }) => !weight.startsWith('int8')).length;
+    const tensors = file.length - 8 - Number(file.readBigUInt64LE(0));
+    const shapes = 16 * packed;
+    expect(tensors - bytes.weights - bytes.floats - shapes).toBe(5 * 14);
+
+    expect(sdq([...asked, '--budget', '2KB']).stderr).toMatch(/too small: the weights need at least 2/);
+    expect(sdq([...asked, '--budget', 'much']).stderr).toMatch(/"much" is no number of bytes/);
+    expect(sdq(['plan', model, '--budget', '1MB']).stderr).toMatch(/give --task and --xglue/);
+  });
+
   it('run on the wasm backend too', () => {
     const wasm = ['--languages', 'en', '--methods', 'sdq', '--backend', 'wasm'];
     const { status, stdout, stderr } = run('--out', join(root, 'wasm'), '--train-limit', '30', ...wasm);
@@ -172,11 +205,30 @@ describe('sdq doctor and plan', () => {
     const { status, stdout } = sdq(['plan', model]);
     expect(status).toBe(0);
     expect(stdout).toMatch(
-      /embeddings\.word_embeddings +26 x 16 +int8-per-channel +float32 +embeddings\.\*\*/,
+      /embeddings\.word_embeddings +26 x 16 +int8-per-channel +float32 +embeddings\.word_embeddings/,
     );
     expect(stdout).toMatch(
       /encoder\.layer\.1\.output\.dense +16 x 32 +int8-per-channel +uint8 per tensor +\*\*/,
     );
+  });
+
+  it('plan knows presets by name, and rules in a file', () => {
+    expect(sdq(['plan', model, '--plan', 'w2a8']).stdout).toMatch(
+      /encoder\.layer\.1\.output\.dense +16 x 32 +ternary-per-channel +uint8 per tensor/,
+    );
+    const file = join(root, 'rules.json');
+    writeFileSync(file, '{"rules": [{"match": "encoder.**", "weight": "int3-per-channel"}]}');
+    const { stdout } = sdq(['plan', model, '--plan', file]);
+    expect(stdout).toMatch(/encoder\.layer\.1\.output\.dense +16 x 32 +int3-per-channel +float32 +encoder/);
+    expect(stdout).toMatch(/embeddings\.word_embeddings +26 x 16 +float32 +float32 *\n/);
+  });
+
+  it('plan refuses a plan for another model', () => {
+    const file = join(root, 'other.json');
+    writeFileSync(file, '{"rules": [{"match": "decoder.**"}]}');
+    const { status, stderr } = sdq(['plan', model, '--plan', file]);
+    expect(stderr).toMatch(/"decoder\.\*\*" matches no site of this model/);
+    expect(status).toBe(2);
   });
 
   it('help and version are no mistakes', () => {

@@ -1,5 +1,12 @@
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
-export { calibrate, type Range } from './calibrate.ts';
+export {
+  type BudgetOptions,
+  type BudgetPlan,
+  type BudgetSite,
+  budgetTable,
+  planForBudget,
+} from './budget-plan.ts';
+export { calibrationBatches } from './calibration-batches.ts';
 export {
   compareLanguages,
   type Fairness,
@@ -32,6 +39,7 @@ export {
 } from './evaluate.ts';
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
+export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 export { type Classifier, type ExternalClassifier, predictClasses, predictSpans } from './predict.ts';
 export { reportPage } from './report.ts';
@@ -49,7 +57,10 @@ export {
 export { warmupLinear } from './schedule.ts';
 export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
 export {
+  calibratedModel,
+  dequantizeModel,
   fakeQuantizedClassifier,
+  postTrainedModel,
   type QuantizedClassifier,
   quantizedClassifier,
   quantizeModel,

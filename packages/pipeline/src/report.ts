@@ -51,7 +51,7 @@ function lead(results: Results): string {
       ? ''
       : `${(results.bytes.fp32 / results.bytes.sdq).toFixed(1)} times smaller, `;
   return escapeHtml(
-    `The int8 student is ${ratio}and scores ${points(sdq)} on average over ${Object.keys(results.scores.fp32!).length} ` +
+    `The quantized student is ${ratio}and scores ${points(sdq)} on average over ${Object.keys(results.scores.fp32!).length} ` +
       `languages, where the fp32 teacher scores ${points(fp32)} (${signedPoints(sdq - fp32)} points).`,
   );
 }
@@ -73,7 +73,7 @@ function warnings(results: Results): string[] {
     );
   }
   const lost = languagesThat('lost', results.changes.sdq ?? {});
-  if (lost.length > 0) found.push(`The int8 student lost significantly in ${lost.join(', ')}.`);
+  if (lost.length > 0) found.push(`The quantized student lost significantly in ${lost.join(', ')}.`);
   const cut = Object.values(results.cut).reduce((sum, count) => sum + count, 0);
   if (cut > 0) found.push(`${cut} dev examples were longer than the model takes: their ends were left out.`);
   if (results.unofficialLanguages.length > 0) {
@@ -153,7 +153,7 @@ function factRows(results: Results): string[][] {
   ];
   if (results.bytes.sdq !== undefined) {
     const share = (100 * results.bytes.sdq) / results.bytes.fp32;
-    facts.push(['int8 weights', `${megabytes(results.bytes.sdq)} (${share.toFixed(1)} % of fp32)`]);
+    facts.push(['quantized weights', `${megabytes(results.bytes.sdq)} (${share.toFixed(1)} % of fp32)`]);
   }
   facts.push(
     ['training speed', `${Math.round(results.trainTokensPerSecond).toLocaleString('en')} tokens/s`],

@@ -35,7 +35,20 @@ const runConfig = z.strictObject({
   /** Use at most so many training examples, or dev examples a language: the first ones. */
   trainLimit: z.int().min(1).optional(),
   devLimit: z.int().min(1).optional(),
-  plan: z.string(),
+  /** The name of a plan, or the rules of one. */
+  plan: z.union([
+    z.string(),
+    z
+      .array(
+        z.strictObject({
+          match: z.string(),
+          weight: z.string().optional(),
+          activationBits: z.int().min(2).max(8).optional(),
+          activationScheme: z.enum(['asymmetric', 'symmetric', 'per-token']).optional(),
+        }),
+      )
+      .min(1),
+  ]),
   calibrationBatches: z.int().min(1).max(10_000),
   trainEmbeddings: z.boolean(),
   /** How the fp32 teacher is fine-tuned. */

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
-import { Random, type Reporter, type Site, type Taps } from '@sdq/core';
+import { Random, type Reporter, type Taps } from '@sdq/core';
 import { attentionOutputKl, attentionOutputMse, logitKl } from '@sdq/distillation';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import {
@@ -21,13 +21,15 @@ import {
   FakeQuantizedOps,
   gridsForRanges,
   MovingAverageObserver,
+  type PostTrainingResult,
+  quantize,
   type ResolvedPlan,
   resolvePlan,
   sitesOf,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
-import { type Batch, groupByTokens, packBatch } from './batches.ts';
-import { calibrate, type Range } from './calibrate.ts';
+import type { Batch } from './batches.ts';
+import { calibrationBatches } from './calibration-batches.ts';
 import {
   cutExamples,
   type Dataset,
@@ -57,12 +59,11 @@ import { type LanguageScores, meanScore, type Results, VERSION_LABELS } from './
 import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions, significanceOf } from './run-predictions.ts';
-import { quantizedClassifier, quantizeModel } from './student.ts';
+import { calibratedModel, postTrainedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { TapCollector, teacherSignal, type WeightedLoss } from './teacher-signal.ts';
 import { type StepLoss, type TrainingRecipe, type TrainingSummary, train } from './trainer.ts';
 import { VERSION } from './version.ts';
 
-const CALIBRATION_TOKENS_PER_BATCH = 1024;
 const MOVING_AVERAGE_MOMENTUM = 0.99;
 
 /**
@@ -86,6 +87,8 @@ export async function run(config: RunConfig, reporter: Reporter, backend: string
 
 class Run {
   private readonly head: Head;
+  private readonly ranges = new Map<ObserverChoice, PostTrainingResult['ranges']>();
+  private batches: Batch[] | undefined;
 
   constructor(
     private readonly config: RunConfig,
@@ -102,17 +105,12 @@ class Run {
     const teacher = await this.teacher();
     const plan = resolvePlan(createPlan(this.config.plan), sitesOf(teacher.parameters));
     const { methods } = this.config;
-    let ranges: Ranges | undefined;
-    const calibrated = async () => {
-      ranges ??= await this.calibrate(teacher, plan);
-      return ranges;
-    };
-    if (methods.includes('ptq') && !this.folder.finished('ptq')) {
-      await this.postTrainingQuantization(teacher, plan, await calibrated());
-    }
+    if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher);
     for (const method of methods) {
       if (method === 'ptq' || this.folder.finished(method)) continue;
-      await this.train(method, teacher, plan, (await calibrated())[this.bestObserver()]);
+      const observer = this.bestObserver();
+      const ranges = this.ranges.get(observer) ?? (await this.quantize(teacher, observer)).ranges;
+      await this.train(method, teacher, plan, ranges);
     }
     disposeModel(teacher);
     const results = this.results();
@@ -158,37 +156,28 @@ class Run {
     return model;
   }
 
-  private async calibrate(teacher: EncoderModel, plan: ResolvedPlan): Promise<Ranges> {
-    const { train } = this.dataset;
-    const lengths = train.map(({ ids }) => ids.length);
-    const random = new Random(this.config.seed).fork('calibration');
-    const groups = groupByTokens(lengths, CALIBRATION_TOKENS_PER_BATCH, random);
-    const batches = groups.slice(0, this.config.calibrationBatches).map((group) => packBatch(train, group));
-    this.reporter.message(`Calibrating on ${batches.length} batches of English text ...`);
-    return calibrate(['min-max', 'percentile'], plan, new FloatOps(), batches, (ops, batch) => {
-      logitsOf(teacher, ops, batch);
+  /** Static quantization after training, of nearest rounding, with the ranges that an observer finds. */
+  private async quantize(teacher: EncoderModel, observer: ObserverChoice): Promise<PostTrainingResult> {
+    this.batches ??= calibrationBatches(this.dataset.train, this.config.calibrationBatches, this.config.seed);
+    this.reporter.message(`Calibrating by ${observer} on ${this.batches.length} batches of English text ...`);
+    const result = await quantize(calibratedModel(teacher), this.batches, createPlan(this.config.plan), {
+      observer,
     });
+    this.ranges.set(observer, result.ranges);
+    return result;
   }
 
-  private async postTrainingQuantization(
-    teacher: EncoderModel,
-    plan: ResolvedPlan,
-    ranges: Ranges,
-  ): Promise<void> {
+  private async postTraining(teacher: EncoderModel): Promise<void> {
     const started = performance.now();
-    const minMax = gridsForRanges(ranges['min-max'], plan);
-    const percentile = gridsForRanges(ranges.percentile, plan);
-    const quantized = quantizeModel(teacher, plan, minMax);
+    const minMax = postTrainedModel(teacher, await this.quantize(teacher, 'min-max'));
+    const { grids } = await this.quantize(teacher, 'percentile');
+    const percentile = { ...minMax, grids };
     const scores = {
-      ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', quantized),
-      ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', {
-        ...quantized,
-        grids: percentile,
-      }),
+      ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', minMax),
+      ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', percentile),
     };
     if (this.studentMethod() === 'ptq') {
-      const grids = this.bestObserver(scores) === 'percentile' ? percentile : minMax;
-      await this.saveStudent({ ...quantized, grids });
+      await this.saveStudent(this.bestObserver(scores) === 'percentile' ? percentile : minMax);
     }
     await this.finish('ptq', scores, started);
   }
@@ -198,7 +187,7 @@ class Run {
     method: Exclude<Method, 'ptq'>,
     teacher: EncoderModel,
     plan: ResolvedPlan,
-    ranges: ReadonlyMap<Site, Range>,
+    ranges: PostTrainingResult['ranges'],
   ): Promise<void> {
     const started = performance.now();
     const { quantized: recipe, distillation } = this.config;
@@ -353,7 +342,7 @@ class Run {
   /** The calibration observer that scores better on English dev: no other language may choose. */
   private bestObserver(
     scores: StageRecord['scores'] | undefined = this.folder.finished('ptq')?.scores,
-  ): 'min-max' | 'percentile' {
+  ): ObserverChoice {
     const { ptqMinMax, ptqPercentile } = scores ?? {};
     return (ptqPercentile?.en ?? 0) > (ptqMinMax?.en ?? 0) ? 'percentile' : 'min-max';
   }
@@ -407,7 +396,7 @@ class Run {
   }
 }
 
-type Ranges = Record<'min-max' | 'percentile', Map<Site, Range>>;
+type ObserverChoice = 'min-max' | 'percentile';
 
 /** The key in `results.json` of what each method makes. */
 const METHOD_VERSIONS = { ptq: 'ptq', qat: 'qat', sdq: 'sdq', 'sdq-mse': 'sdqMse' } as const;

@@ -4,12 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { Random } from '@sdq/core';
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import { type EncoderBatch, FloatOps, loadCheckpoint, loadQuantizedModel } from '@sdq/models';
-import { createPlan, FakeQuantizedOps, gridsForRanges, resolvePlan, sitesOf } from '@sdq/quantizers';
+import { createPlan, FakeQuantizedOps, quantize, resolvePlan, sitesOf } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { calibrate } from './calibrate.ts';
 import { type EncoderModel, logitsOf, tensorsFrom } from './encoder-model.ts';
-import { fakeQuantizedClassifier, quantizedClassifier, quantizeModel } from './student.ts';
+import {
+  calibratedModel,
+  fakeQuantizedClassifier,
+  postTrainedModel,
+  quantizedClassifier,
+} from './student.ts';
 
 /** The vocabulary of the models, and the most tokens of a sequence. */
 const [PIECES, LONGEST] = [120, 22];
@@ -41,11 +45,9 @@ async function quantizedModel(name: string) {
   const { tokenTypes } = model.config;
   const plan = resolvePlan(createPlan('w8a8'), sitesOf(model.parameters));
   const batches = [0, 1, 2].map(() => batchOf(random, [3, LONGEST, 9], tokenTypes));
-  const ranges = await calibrate(['min-max'], plan, new FloatOps(), batches, (ops, batch) => {
-    logitsOf(model, ops, batch);
-  });
-  const grids = gridsForRanges(ranges['min-max'], plan);
-  return { model, plan, grids, quantized: quantizeModel(model, plan, grids), random, tokenTypes };
+  const result = await quantize(calibratedModel(model), batches, createPlan('w8a8'));
+  const grids = new Map(result.grids);
+  return { model, plan, grids, quantized: postTrainedModel(model, result), random, tokenTypes };
 }
 
 function logits(classify: (batch: EncoderBatch) => tf.Tensor, batch: EncoderBatch): number[] {

@@ -1,7 +1,15 @@
-import type { AffineGrid, Site } from '@sdq/core';
+import { type AffineGrid, SdqError, type Site } from '@sdq/core';
 import { createIntegerModel, type ForwardPass } from '@sdq/kernels';
 import { type EncoderBatch, FloatOps, forward, type QuantizedModel } from '@sdq/models';
-import { dequantizeRows, FakeQuantizedOps, type PlanRule, type ResolvedPlan } from '@sdq/quantizers';
+import {
+  type CalibratedModel,
+  dequantizeRows,
+  FakeQuantizedOps,
+  isStatic,
+  type PlanRule,
+  type PostTrainingResult,
+  type ResolvedPlan,
+} from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { disposeModel, type EncoderModel, hostTensors, logitsOf, tensorsFrom } from './encoder-model.ts';
 import type { Classifier } from './predict.ts';
@@ -27,11 +35,53 @@ export function quantizeModel(
     weights.set(name, weight.quantize(model.parameters.get(name)!));
     floats.delete(name);
   }
-  return { config: model.config, head: model.head, weights, grids, floats: hostTensors(floats) };
+  const perToken = new Map(
+    [...plan]
+      .filter(([, rule]) => rule.activationBits !== undefined && !isStatic(rule))
+      .map(([site, rule]) => [site, rule.activationBits!]),
+  );
+  return quantizedModel(model, weights, grids, perToken, floats);
+}
+
+function quantizedModel(
+  { config, head }: EncoderModel,
+  weights: QuantizedModel['weights'],
+  grids: QuantizedModel['grids'],
+  perToken: ReadonlyMap<Site, number>,
+  floats: ReadonlyMap<string, tf.Tensor>,
+): QuantizedModel {
+  const model = { config, head, weights, grids, floats: hostTensors(floats) };
+  return perToken.size === 0 ? model : { ...model, perToken };
+}
+
+/** An encoder as `quantize` of `@sdq/quantizers` takes it; it gives logits. */
+export function calibratedModel(model: EncoderModel): CalibratedModel<EncoderBatch> {
+  return {
+    parameters: model.parameters,
+    float: new FloatOps(),
+    forward: (ops, parameters, batch) => logitsOf({ ...model, parameters }, ops, batch),
+  };
+}
+
+/**
+ * The finished model that `quantize` found for an encoder.
+ *
+ * @throws SdqError `bad-option` when inputs are to be divided as the model runs, which a saved model cannot say
+ */
+export function postTrainedModel(model: EncoderModel, result: PostTrainingResult): QuantizedModel {
+  if (result.divisors.size > 0) {
+    throw new SdqError(
+      'bad-option',
+      'SmoothQuant divides inputs as the model runs: such a model cannot be saved.',
+    );
+  }
+  const floats = new Map([...model.parameters, ...result.changed]);
+  for (const name of result.weights.keys()) floats.delete(name);
+  return quantizedModel(model, result.weights, result.grids, result.perToken, floats);
 }
 
 /** A quantized model as an encoder whose weights are the floats that the integers stand for. */
-function dequantizeModel(quantized: QuantizedModel): EncoderModel {
+export function dequantizeModel(quantized: QuantizedModel): EncoderModel {
   const parameters = tensorsFrom(quantized.floats);
   for (const [name, rows] of quantized.weights) parameters.set(name, dequantizeRows(rows));
   return { config: quantized.config, head: quantized.head, parameters };

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
-import { type EncoderConfig, encoderShapes, saveModel } from '@sdq/models';
+import { type EncoderConfig, encoderShapes, type Head, headShapes, saveModel } from '@sdq/models';
 
 const SPECIAL = ['<s>', '<pad>', '</s>', '<unk>'];
 const TOPICS = {
@@ -38,10 +38,11 @@ const config: EncoderConfig = {
 };
 
 /** Writes a small random encoder with a tokenizer that knows the words of {@link writeTinyData}. */
-export async function writeTinyModel(folder: string): Promise<void> {
+export async function writeTinyModel(folder: string, hiddenSize = 16, head?: Head): Promise<void> {
   const random = new Random(4);
+  const sized = { ...config, hiddenSize, intermediateSize: 2 * hiddenSize };
   const tensors = new Map(
-    [...encoderShapes(config)].map(([name, shape]) => {
+    [...encoderShapes(sized), ...(head ? headShapes(sized, head) : [])].map(([name, shape]) => {
       const data = new Float32Array(shape.reduce((product, length) => product * length, 1));
       for (let i = 0; i < data.length; i++) {
         const gamma = name.endsWith('LayerNorm.weight');
@@ -50,7 +51,7 @@ export async function writeTinyModel(folder: string): Promise<void> {
       return [name, { shape, data }] as const;
     }),
   );
-  await saveModel(folder, { config, head: undefined, tensors, tokenizerFrom: undefined });
+  await saveModel(folder, { config: sized, head, tensors, tokenizerFrom: undefined });
   writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(tokenizer()));
 }
 

@@ -97,6 +97,9 @@ export function adaRound(
       const share = (v - Math.floor(v) - STRETCH_LOW) / (STRETCH_HIGH - STRETCH_LOW);
       return -Math.log(1 / share - 1);
     });
+    const scaleOfEach = Float64Array.from({ length: count }, (_, i) => scaleOf(i));
+    const lower = Float64Array.from({ length: count }, (_, i) => Math.floor(weight[i]! / scaleOf(i)));
+    const sigmoid = new Float64Array(count);
     const soft = new Float32Array(count);
     const change = new Float32Array(count);
     const [mean, square] = [new Float32Array(count), new Float32Array(count)];
@@ -107,11 +110,11 @@ export function adaRound(
     );
     for (let step = 1; step <= steps; step++) {
       for (let i = 0; i < count; i++) {
-        const stretched = STRETCH_LOW + (STRETCH_HIGH - STRETCH_LOW) / (1 + Math.exp(-logits[i]!));
+        sigmoid[i] = 1 / (1 + Math.exp(-logits[i]!));
+        const stretched = STRETCH_LOW + (STRETCH_HIGH - STRETCH_LOW) * sigmoid[i]!;
         soft[i] = stretched < 0 ? 0 : Math.min(stretched, 1);
-        const scale = scaleOf(i);
-        const level = Math.floor(weight[i]! / scale) + soft[i]!;
-        change[i] = (level < -limit ? -limit : Math.min(level, limit)) * scale - weight[i]!;
+        const level = lower[i]! + soft[i]!;
+        change[i] = (level < -limit ? -limit : Math.min(level, limit)) * scaleOfEach[i]! - weight[i]!;
       }
       const slopes = tf.tidy(() => tf.matMul(tf.tensor2d(change.slice(), [...shape]), gramTensor).dataSync());
       const progress = (step / steps - WARMUP) / (1 - WARMUP);
@@ -120,11 +123,10 @@ export function adaRound(
       const [meanShare, squareShare] = [1 - 0.9 ** step, 1 - 0.999 ** step];
       for (let i = 0; i < count; i++) {
         const h = soft[i]!;
-        const sigmoid = 1 / (1 + Math.exp(-logits[i]!));
-        const inside = h > 0 && h < 1 ? (STRETCH_HIGH - STRETCH_LOW) * sigmoid * (1 - sigmoid) : 0;
+        const inside = h > 0 && h < 1 ? (STRETCH_HIGH - STRETCH_LOW) * sigmoid[i]! * (1 - sigmoid[i]!) : 0;
         const side = 2 * h - 1;
-        const decision = -2 * beta * Math.sign(side) * Math.abs(side) ** (beta - 1);
-        const gradient = (2 * slopes[i]! * scaleOf(i) + pulls * decision) * inside;
+        const decision = pulls > 0 ? -2 * beta * Math.sign(side) * Math.abs(side) ** (beta - 1) : 0;
+        const gradient = (2 * slopes[i]! * scaleOfEach[i]! + pulls * decision) * inside;
         mean[i] = 0.9 * mean[i]! + 0.1 * gradient;
         square[i] = 0.999 * square[i]! + 0.001 * gradient * gradient;
         logits[i]! -= (learningRate * (mean[i]! / meanShare)) / (Math.sqrt(square[i]! / squareShare) + 1e-8);

@@ -6,7 +6,9 @@ import { FakeQuantizedOps } from './fake-quantized-ops.ts';
 import { MinMaxObserver } from './min-max-observer.ts';
 import { MovingAverageObserver } from './moving-average-observer.ts';
 import { ObservingOps } from './observing-ops.ts';
+import { fakeQuantizePerToken } from './per-token.ts';
 import { createPlan, resolvePlan } from './plan.ts';
+import { perChannel, perTensor } from './weight-quantizers.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -84,6 +86,57 @@ it('learns ranges in training, and leaves them alone otherwise', () => {
   expect(trained).toEqual(gridForRange(observers.get('a.query')!.range()));
   new FakeQuantizedOps(float, plan, { grids }).linear('a.query', x.mul(100), weight, bias);
   expect(grids.get('a.query')).toBe(trained);
+});
+
+it('puts the input of a token-wise site on a grid a token, and needs none for it', () => {
+  const tokenwise = resolvePlan(
+    [{ match: '**', weight: perChannel(8), activationBits: 4, activationScheme: 'per-token' }],
+    ['a.query'],
+  );
+  const ops = new FakeQuantizedOps(float, tokenwise, { grids: new Map(), weightsAreQuantized: true });
+  const expected = float.linear('a.query', fakeQuantizePerToken(x, 4), weight, bias);
+  expect([...ops.linear('a.query', x, weight, bias).dataSync()]).toEqual([...expected.dataSync()]);
+});
+
+it('quantizes a share of a weight under noise, drawn for each site anew, and all of it at p = 1', () => {
+  const wide = tf.randomNormal([32, 64], 0, 1, 'float32', 5);
+  const identity = tf.eye(64);
+  const run = (site: string, share: number) => {
+    const noise = { share, blockSize: 8, seed: 1 };
+    const ops = new FakeQuantizedOps(float, weightsOnly, { grids: new Map(), noise });
+    return ops
+      .linear(site, identity, wide, tf.zeros([32]))
+      .transpose()
+      .dataSync();
+  };
+  const weightsOnly = resolvePlan([{ match: '**', weight: perChannel(2) }], ['a.query', 'a.key']);
+  const values = wide.dataSync();
+  const quantized = perChannel(2).fakeQuantize(wide).dataSync();
+  const kept = (site: string) => [...run(site, 0.5)].map((value, i) => value === values[i]);
+  expect(kept('a.query')).not.toEqual(kept('a.key'));
+  expect(kept('a.query')).toEqual(kept('a.query'));
+  expect([...run('a.query', 1)]).toEqual([...quantized]);
+  expect([...run('a.query', 0)]).toEqual([...values]);
+});
+
+it('rounds inputs by learned steps, and trains them', () => {
+  const step = tf.tensor1d([0.25]);
+  const gradient = tf.grad((step: tf.Tensor) => {
+    const ops = new FakeQuantizedOps(float, plan, {
+      grids: new Map(),
+      inputSteps: new Map([['a.query', step]]),
+    });
+    return ops.linear('a.query', x, weight, bias).sum();
+  })(step);
+  expect(gradient.shape).toEqual([1]);
+  expect(Math.abs(gradient.dataSync()[0]!)).toBeGreaterThan(0);
+});
+
+it('rounds a table with one scale as a whole', () => {
+  const whole = resolvePlan([{ match: '**', weight: perTensor(4) }], ['embeddings.word_embeddings']);
+  const ops = new FakeQuantizedOps(float, whole, { grids: new Map() });
+  const rows = ops.embed('embeddings.word_embeddings', Int32Array.of(2), weight);
+  expect([...rows.dataSync()]).toEqual([...tf.gather(perTensor(4).fakeQuantize(weight), [2]).dataSync()]);
 });
 
 it('names the site that has no grid', () => {

@@ -1,9 +1,11 @@
-import { type AffineGrid, type EncoderOps, type Observer, SdqError, type Site } from '@sdq/core';
+import { type AffineGrid, type EncoderOps, type Observer, Random, SdqError, type Site } from '@sdq/core';
 import { fakeQuantize } from '@sdq/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { gridForRange } from './affine-grid.ts';
+import { learnedStepQuantize } from './learned-step.ts';
 import { fakeQuantizePerToken } from './per-token.ts';
-import type { ResolvedPlan } from './plan.ts';
+import { isStatic, type ResolvedPlan } from './plan.ts';
+import { type QuantNoise, quantNoise } from './quant-noise.ts';
 import { WrappedOps } from './wrapped-ops.ts';
 
 /** How {@link FakeQuantizedOps} gets the grids of activations, and whether weights still need rounding. */
@@ -14,6 +16,10 @@ export interface FakeQuantizedOptions {
   readonly observers?: ReadonlyMap<Site, Observer>;
   /** Set when the weights handed in lie on their grids already, as those of a loaded int8 model do. */
   readonly weightsAreQuantized?: boolean;
+  /** Quantizes a share of each weight only, other blocks for each site: for training. Give each step another seed. */
+  readonly noise?: QuantNoise;
+  /** Learned steps [1] of inputs, in place of grids: signed integers around zero. */
+  readonly inputSteps?: ReadonlyMap<Site, Tensor>;
 }
 
 /**
@@ -36,42 +42,65 @@ export class FakeQuantizedOps extends WrappedOps {
   }
 
   override embed(site: Site, ids: Int32Array, table: Tensor): Tensor {
+    if (this.plan.get(site)?.weight?.granularity === 'tensor') {
+      return super.embed(site, ids, this.weight(site, table));
+    }
     // Rounding is per row, so the rows that were looked up can be rounded in place of the whole table.
     return this.weight(site, super.embed(site, ids, table));
   }
 
   override linear(site: Site, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-    const rule = this.plan.get(site);
-    const quantizer = rule?.weight;
-    if (rule?.activationScheme === 'per-token') {
-      const rounded = fakeQuantizePerToken(x, rule.activationBits!, true, site);
-      return super.linear(site, rounded, this.weight(site, weight), bias);
-    }
+    const quantizer = this.plan.get(site)?.weight;
+    const { weightsAreQuantized, noise } = this.options;
     const grid = this.grid(site, x);
-    if (grid && quantizer?.linear && !this.options.weightsAreQuantized) {
+    if (grid && quantizer?.linear && !weightsAreQuantized && !noise) {
       return quantizer.linear(x, grid, weight, bias, site);
     }
-    return super.linear(site, grid ? this.rounded(x, grid, site) : x, this.weight(site, weight), bias);
+    return super.linear(site, this.round(site, x, grid), this.weight(site, weight), bias);
   }
 
-  private weight(site: Site, weight: Tensor): Tensor {
+  /** An input as the linear of a site takes it. */
+  input(site: Site, x: Tensor): Tensor {
+    return this.round(site, x, this.grid(site, x));
+  }
+
+  /** A weight as its site uses it. */
+  weight(site: Site, weight: Tensor): Tensor {
     const quantizer = this.plan.get(site)?.weight;
-    return quantizer && !this.options.weightsAreQuantized ? quantizer.fakeQuantize(weight) : weight;
+    if (!quantizer || this.options.weightsAreQuantized) return weight;
+    const quantized = quantizer.fakeQuantize(weight, site);
+    const { noise } = this.options;
+    if (!noise) return quantized;
+    return quantNoise(weight, quantized, { ...noise, seed: new Random(noise.seed).fork(site).seed });
   }
 
-  /** The grid of a site's input, after its observer has seen x; undefined where the plan leaves the input float. */
+  /** The grid of a site's input, after its observer has seen x; undefined where the input has no grid of its own. */
   private grid(site: Site, x: Tensor): AffineGrid | undefined {
-    const bits = this.plan.get(site)?.activationBits;
-    if (bits === undefined) return undefined;
-    const { grids, observers } = this.options;
+    const rule = this.plan.get(site);
+    const { grids, observers, inputSteps } = this.options;
+    if (!rule || !isStatic(rule) || inputSteps?.has(site)) return undefined;
     const observer = observers?.get(site);
     if (observer) {
-      observer.observe(x);
-      grids.set(site, gridForRange(observer.range(), bits));
+      observer.observe(x, site);
+      grids.set(
+        site,
+        gridForRange(observer.range(), rule.activationBits, rule.activationScheme === 'symmetric'),
+      );
     }
     const grid = grids.get(site);
     if (!grid) throw new SdqError('bad-plan', `The site "${site}" has no activation grid: calibrate first.`);
     return grid;
+  }
+
+  /** An input on its grid; without one it is float, on a grid a token, or on learned steps. */
+  private round(site: Site, x: Tensor, grid: AffineGrid | undefined): Tensor {
+    if (grid) return this.rounded(x, grid, site);
+    const bits = this.plan.get(site)?.activationBits;
+    if (bits === undefined) return x;
+    const step = this.options.inputSteps?.get(site);
+    if (!step) return fakeQuantizePerToken(x, bits, true, site);
+    const half = 2 ** (bits - 1);
+    return learnedStepQuantize(x, step, { qMin: -half, qMax: half - 1 }, site, x.shape.at(-1));
   }
 
   private rounded(x: Tensor, grid: AffineGrid, site: Site): Tensor {

@@ -14,10 +14,18 @@ export {
 } from './iterative-pq.ts';
 export { initialSteps, LearnedStepQuantizer, learnedStepQuantize, type StepLevels } from './learned-step.ts';
 export { MinMaxObserver } from './min-max-observer.ts';
+export {
+  chooseBits,
+  measureOptions,
+  mixedPrecisionPlan,
+  type SiteOption,
+  type SiteOptions,
+} from './mixed-precision.ts';
 export { MovingAverageObserver } from './moving-average-observer.ts';
 export { MseObserver } from './mse-observer.ts';
 export { createObserver, type ObserverName, observerFrom, observers } from './observers.ts';
 export { ObservingOps } from './observing-ops.ts';
+export type { LogitChange } from './output-error.ts';
 export { fakeQuantizePerToken } from './per-token.ts';
 export { PercentileObserver } from './percentile-observer.ts';
 export {
@@ -26,8 +34,11 @@ export {
   gridsForRanges,
   isStatic,
   matchesSite,
+  PLAN_NAMES,
   type Plan,
   type PlanRule,
+  type PlanRuleData,
+  planData,
   type ResolvedPlan,
   resolvePlan,
   sitesOf,
@@ -48,6 +59,14 @@ export {
   withInt8Centroids,
 } from './product-quantization.ts';
 export { constantShare, linearShare, type QuantNoise, quantNoise } from './quant-noise.ts';
+export {
+  type ComparedModel,
+  type ErrorPart,
+  type SiteError,
+  siteErrors,
+  type TensorError,
+} from './site-errors.ts';
+export { type Sensitivity, type SiteSensitivity, siteSensitivity } from './site-sensitivity.ts';
 export { SmoothedOps, smoothingDivisors } from './smooth-quant.ts';
 export { ListeningOps } from './tracing-ops.ts';
 export {

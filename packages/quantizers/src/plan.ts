@@ -1,6 +1,6 @@
 import { type AffineGrid, SdqError, type Site, unknownName, type WeightQuantizer } from '@sdq/core';
 import { gridForRange } from './affine-grid.ts';
-import { perChannel } from './weight-quantizers.ts';
+import { perChannel, perGroup, weightQuantizerNamed } from './weight-quantizers.ts';
 
 /** What happens to the sites that a pattern matches. */
 export interface PlanRule {
@@ -18,7 +18,9 @@ export interface PlanRule {
  * How an activation is put on a grid: one calibrated grid for the tensor, with zero wherever the range puts it or in the
  * middle; or a symmetric grid for each token, made from the token itself.
  */
-export type ActivationScheme = 'asymmetric' | 'symmetric' | 'per-token';
+export type ActivationScheme = (typeof ACTIVATION_SCHEMES)[number];
+
+const ACTIVATION_SCHEMES = ['asymmetric', 'symmetric', 'per-token'] as const;
 
 /** Whether a rule quantizes its input to a grid that calibration must find. */
 export function isStatic(rule: PlanRule): boolean {
@@ -122,28 +124,113 @@ export function gridsForRanges(
   );
 }
 
-const presets = {
-  w8a8: (): Plan => [
-    // The lookup has no activation to quantize; its table is quantized per row.
+/**
+ * The word embeddings, then the small tables of positions and types at 8 bits, then all linears. A look-up has no
+ * activation to quantize; tables are quantized per row.
+ */
+function preset(
+  embeddings: WeightQuantizer,
+  weight: WeightQuantizer,
+  activation: Omit<PlanRule, 'match' | 'weight'> = {},
+): Plan {
+  return [
+    { match: 'embeddings.word_embeddings', weight: embeddings },
     { match: 'embeddings.**', weight: perChannel(8) },
-    { match: '**', weight: perChannel(8), activationBits: 8 },
-  ],
-} as const;
+    { match: '**', weight, ...activation },
+  ];
+}
+
+const STATIC_8 = { activationBits: 8 } as const;
+const PER_TOKEN_8 = { activationBits: 8, activationScheme: 'per-token' } as const;
+
+const presets = {
+  w8a8: () => preset(perChannel(8), perChannel(8), STATIC_8),
+  'w8a8-dynamic': () => preset(perChannel(8), perChannel(8), PER_TOKEN_8),
+  w4a8: () => preset(perChannel(4), perChannel(4), STATIC_8),
+  'w4a8-group': () => preset(perGroup(4, 128), perGroup(4, 128), STATIC_8),
+  w2a8: () => preset(perChannel(4), perChannel(2), STATIC_8),
+  w1a8: () => preset(perChannel(4), perChannel(1), STATIC_8),
+  'embeddings-int4': () => [{ match: 'embeddings.word_embeddings', weight: perGroup(4, 64) }],
+} satisfies Record<string, () => Plan>;
+
+/** The names of the ready plans. */
+export const PLAN_NAMES: readonly string[] = Object.keys(presets);
+
+/** A rule as plain data that JSON can hold. */
+export interface PlanRuleData {
+  readonly match: string;
+  /** The name of a weight quantizer, such as `int4-per-channel` or `int4-per-group-64`. */
+  readonly weight?: string | undefined;
+  readonly activationBits?: number | undefined;
+  readonly activationScheme?: ActivationScheme | undefined;
+}
 
 /**
- * A ready plan by its name. `w8a8`: weights 8 bits per output channel, embeddings 8 bits per row, the input of
- * every linear 8 bits per tensor.
+ * A ready plan by its name, or the plan that rules say as plain data.
  *
- * @throws SdqError `unknown-name` that lists the presets
+ * `wXaY` has weights of X bits per output channel (2 ternary, 1 the sign) and the input of every linear at Y bits, per
+ * tensor, or per token with `-dynamic`; `-group` has a scale for each 128 inputs. The word-embedding table has the bits
+ * of the weights, but never fewer than 4, below which looked-up rows lose their meaning; positions and token types have 8.
+ * `embeddings-int4` quantizes the word embeddings alone, with a scale for each 64 columns.
+ *
+ * @throws SdqError `unknown-name` that lists the presets; `bad-plan` for a rule that is none: gives its number
  *
  * @example
  * ```ts
  * import { createPlan } from '@sdq/quantizers';
  *
- * createPlan('w8a8').length; // 2
+ * createPlan('w8a8').length; // 3
+ * createPlan([{ match: '**', weight: 'int4-per-group-64', activationBits: 8 }])[0]!.weight!.bits; // 4
  * ```
  */
-export function createPlan(preset: string): Plan {
-  if (!Object.hasOwn(presets, preset)) throw unknownName('plan', preset, Object.keys(presets));
-  return presets[preset as keyof typeof presets]();
+export function createPlan(plan: string | readonly PlanRuleData[]): Plan {
+  if (typeof plan !== 'string') return plan.map(ruleFrom);
+  if (!Object.hasOwn(presets, plan)) throw unknownName('plan', plan, PLAN_NAMES);
+  return presets[plan as keyof typeof presets]();
+}
+
+/**
+ * The rules of a plan as plain data, for {@link createPlan}.
+ *
+ * @example
+ * ```ts
+ * import { createPlan, planData } from '@sdq/quantizers';
+ *
+ * planData(createPlan('embeddings-int4')); // [{ match: 'embeddings.word_embeddings', weight: 'int4-per-group-64' }]
+ * ```
+ */
+export function planData(plan: Plan): PlanRuleData[] {
+  return plan.map(({ weight, ...rest }) => ({ ...rest, ...(weight && { weight: weight.name }) }));
+}
+
+const RULE_FIELDS = new Set(['match', 'weight', 'activationBits', 'activationScheme']);
+
+/** Data may come from a file, so nothing of its type is believed. */
+function ruleFrom(data: PlanRuleData, index: number): PlanRule {
+  const wrong = (what: string) => new SdqError('bad-plan', `Rule ${index + 1} of the plan ${what}.`);
+  if (typeof data !== 'object' || data === null) throw wrong('is no object with a "match"');
+  const { match, weight, activationBits, activationScheme } = data;
+  const unknown = Object.keys(data).find((field) => !RULE_FIELDS.has(field));
+  if (unknown !== undefined) throw wrong(`has "${unknown}": choose from ${[...RULE_FIELDS].join(', ')}`);
+  if (typeof match !== 'string' || match === '') throw wrong('has no "match", a pattern of sites');
+  if (activationBits !== undefined && !(Number.isInteger(activationBits) && between(activationBits, 2, 8))) {
+    throw wrong(`has ${activationBits} as "activationBits": choose an integer from 2 to 8`);
+  }
+  if (activationScheme !== undefined && !ACTIVATION_SCHEMES.includes(activationScheme)) {
+    throw wrong(`has "${activationScheme}" as "activationScheme": choose ${ACTIVATION_SCHEMES.join(', ')}`);
+  }
+  const quantizer = typeof weight === 'string' ? weightQuantizerNamed(weight) : undefined;
+  if (weight !== undefined && !quantizer) {
+    throw wrong(`has "${weight}" as "weight": choose one such as int8-per-channel, int4-per-group-64`);
+  }
+  return {
+    match,
+    ...(quantizer && { weight: quantizer }),
+    ...(activationBits !== undefined && { activationBits }),
+    ...(activationScheme !== undefined && { activationScheme }),
+  };
+}
+
+function between(value: number, low: number, high: number): boolean {
+  return value >= low && value <= high;
 }

@@ -26,8 +26,8 @@ export interface CalibratedModel<Batch> {
   readonly parameters: ReadonlyMap<string, tf.Tensor>;
   /** The interpreter that computes in floats. */
   readonly float: EncoderOps<tf.Tensor>;
-  /** Runs a batch with an interpreter and parameters: those above, or others of the same names. */
-  forward(ops: EncoderOps<tf.Tensor>, parameters: ReadonlyMap<string, tf.Tensor>, batch: Batch): void;
+  /** The logits of a batch under an interpreter, with the parameters above or others of the same names. */
+  forward(ops: EncoderOps<tf.Tensor>, parameters: ReadonlyMap<string, tf.Tensor>, batch: Batch): tf.Tensor;
 }
 
 /** Which methods {@link quantize} uses. */
@@ -50,6 +50,8 @@ export interface PostTrainingOptions {
 export interface PostTrainingResult {
   /** Integers and scales of the planned weights, by parameter name. */
   readonly weights: ReadonlyMap<string, QuantizedRows>;
+  /** The ranges of static activations that the observer found, by site. */
+  readonly ranges: ReadonlyMap<Site, { readonly min: number; readonly max: number }>;
   /** The grids of static activations, by site. */
   readonly grids: ReadonlyMap<Site, AffineGrid>;
   /** The bits of activations that get a grid a token, by site. */
@@ -126,10 +128,10 @@ class PostTraining<Batch> {
     const observing = new ObservingOps(this.model.float, this.plan, (site) =>
       createObserver(observer, this.plan.get(site)!.activationBits),
     );
-    const needsRanges = observing.observers.size > 0;
+    if (observing.observers.size > 0) await this.forEachBatch(() => this.smoothed(observing));
+    const ranges = observing.ranges();
+    const grids = gridsForRanges(ranges, this.plan);
     const means = new Map<Site, Mean>();
-    if (needsRanges) await this.forEachBatch(() => this.smoothed(observing));
-    const grids = needsRanges ? gridsForRanges(observing.ranges(), this.plan) : new Map<Site, AffineGrid>();
     // The means of float inputs: taken before any weight is rounded.
     if (biasCorrection) await this.collectMeans(shared, grids, means);
     const original = new Map(this.parameters);
@@ -144,6 +146,7 @@ class PostTraining<Batch> {
     const changed = [...this.kept].map((name) => [name, this.parameters.get(name)!] as const);
     return {
       weights: this.weights,
+      ranges,
       grids,
       perToken: new Map(
         [...this.plan]
@@ -165,7 +168,7 @@ class PostTraining<Batch> {
 
   private trace(): SharedInput[] {
     const tracing = new TracingOps(this.model.float);
-    tf.tidy(() => this.model.forward(tracing, this.parameters, this.batches[0]!));
+    tf.tidy(() => void this.model.forward(tracing, this.parameters, this.batches[0]!));
     return tracing.shared();
   }
 
@@ -175,7 +178,7 @@ class PostTraining<Batch> {
 
   private async forEachBatch(wrap: (float: EncoderOps<tf.Tensor>) => EncoderOps<tf.Tensor>): Promise<void> {
     for (const batch of this.batches) {
-      tf.tidy(() => this.model.forward(wrap(this.model.float), this.parameters, batch));
+      tf.tidy(() => void this.model.forward(wrap(this.model.float), this.parameters, batch));
       // So that progress bars move and signals are heard.
       await new Promise((resolve) => setTimeout(resolve, 0));
     }

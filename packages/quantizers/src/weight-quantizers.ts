@@ -113,6 +113,15 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
   };
 }
 
+/** The quantizer with a name that {@link weightQuantizer} gives; undefined when none has it. */
+export function weightQuantizerNamed(name: string): WeightQuantizer | undefined {
+  const parts = /^(int[3-8]|ternary|sign)-per-(tensor|channel|group-([1-9]\d{0,5}))$/.exec(name);
+  if (!parts) return undefined;
+  const [, kind, each, group] = parts;
+  const bits = kind === 'sign' ? 1 : kind === 'ternary' ? 2 : Number(kind!.slice('int'.length));
+  return weightQuantizer(bits, group ? { group: Number(group) } : (each as 'tensor' | 'channel'));
+}
+
 /**
  * The floats [rows, columns] that stored integers stand for.
  *

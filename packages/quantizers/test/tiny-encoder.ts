@@ -69,7 +69,7 @@ export function tinyEncoder(kind: 'post-norm' | 'pre-norm'): CalibratedModel<tf.
     linear(`${layer}.down`, HIDDEN, WIDE);
     norm(`${layer}.norm`);
   }
-  return { parameters, float, forward: (ops, parameters, x) => void run(ops, parameters, x, kind) };
+  return { parameters, float, forward: (ops, parameters, x) => run(ops, parameters, x, kind) };
 }
 
 /** Calibration batches [tokens, hidden] with correlated channels. */

@@ -1,0 +1,16 @@
+import { Random } from '@sdq/core';
+import { type Batch, groupByTokens, packBatch } from './batches.ts';
+import type { EncodedExample } from './encoded-example.ts';
+
+const TOKENS_PER_BATCH = 1024;
+
+/** Batches of 1,024 tokens of examples, drawn by a seed. */
+export function calibrationBatches(
+  examples: readonly EncodedExample[],
+  count: number,
+  seed: number,
+): Batch[] {
+  const lengths = examples.map(({ ids }) => ids.length);
+  const groups = groupByTokens(lengths, TOKENS_PER_BATCH, new Random(seed).fork('calibration'));
+  return groups.slice(0, count).map((group) => packBatch(examples, group));
+}
