@@ -29,9 +29,11 @@ for (const folder of process.argv.slice(2)) {
     const means = [average[version], averageZeroShot[version]].map((value) => (100 * value).toFixed(2));
     console.log(`| ${VERSIONS[version]} | ${[...cells, ...means].join(' | ')} |`);
   }
-  const size = `fp32 ${(bytes.fp32 / 1e6).toFixed(1)} MB, int8 ${(bytes.sdq / 1e6).toFixed(1)} MB`;
+  const { fp32, ...students } = bytes;
+  const [int8] = Object.values(students);
+  const size = `fp32 ${(fp32 / 1e6).toFixed(1)} MB, int8 ${(int8 / 1e6).toFixed(1)} MB`;
   console.log(
-    `\n${size} (${((100 * bytes.sdq) / bytes.fp32).toFixed(1)} %); training ${Math.round(results.trainTokensPerSecond)} tokens/s; ` +
+    `\n${size} (${((100 * int8) / fp32).toFixed(1)} %); training ${Math.round(results.trainTokensPerSecond)} tokens/s; ` +
       `peak memory ${(results.peakMemoryBytes / 1e9).toFixed(2)} GB; ${Math.round(results.seconds / 60)} min in all. ${results.machine}; ${results.backend}.\n`,
   );
 }
