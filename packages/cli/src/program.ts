@@ -192,6 +192,22 @@ export function program(): Command {
     )
     .action(async (model, flags) => (await import('./plan-command.ts')).planCommand(model, flags));
 
+  common(sdq.command('bench'))
+    .description('measure how fast this machine runs and trains an encoder, and where the time goes')
+    .option(
+      '--hidden <width>',
+      'a multiple of 12; 384 as multilingual-e5-small, 768 as XLM-R base',
+      numberFlag,
+      384,
+    )
+    .option('--sequences <count>', 'sequences of the batch', numberFlag, 16)
+    .option('--length <tokens>', 'tokens of each sequence', numberFlag, 128)
+    .option(
+      '--profile',
+      'list the kernels of each run with their share of the time and of what the machine can do',
+    )
+    .action(async (flags) => (await import('./bench-command.ts')).benchCommand(flags));
+
   sdq
     .command('doctor')
     .description('print what this machine has, and what to do about what it lacks')
