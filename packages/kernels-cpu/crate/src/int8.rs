@@ -8,6 +8,7 @@ use crate::cpu_path::{CpuPath, cpu_path};
 use crate::int8_dot::{CHAINS, Dot, Line, PANEL, Pass, Plain, ROWS};
 #[cfg(target_arch = "x86_64")]
 use crate::int8_x86::{Avx2, Avx512Vnni, AvxVnni};
+use crate::lines::Lines;
 use crate::threads::{Shared, block_range, for_each, thread_count};
 use std::cell::Cell;
 use std::ops::Range;
@@ -32,7 +33,7 @@ const TASK_PRODUCTS: usize = 256 * 1024;
 
 /// A weight [n, k] of signed bytes in panels: [n / 16][k / 4] lines of [16 columns][4 values], padded with zeros.
 pub struct PackedWeight {
-    lines: Vec<Line>,
+    lines: Lines,
     row_sums: Vec<i32>,
     n: usize,
     k: usize,
@@ -51,7 +52,7 @@ impl PackedWeight {
     pub fn zeros(n: usize, k: usize) -> Self {
         assert!(k <= MAX_DEPTH, "a product of more than 32768 values may overflow");
         PackedWeight {
-            lines: vec![Line::ZERO; n.div_ceil(PANEL) * k.div_ceil(4)],
+            lines: Lines::zeros(n.div_ceil(PANEL) * k.div_ceil(4)),
             row_sums: vec![0; n],
             n,
             k,
@@ -61,7 +62,7 @@ impl PackedWeight {
     /// Replaces the values: `write_row` gets the number of a row, and its k places to write.
     pub fn fill(&mut self, write_row: impl Fn(usize, &mut [i8]) + Send + Sync) {
         let (n, k, quads) = (self.n, self.k, self.k.div_ceil(4));
-        let lines = Shared::new(&mut self.lines);
+        let lines = Shared::new(self.lines.as_mut_slice());
         let sums = Shared::new(&mut self.row_sums);
         for_each(n.div_ceil(PANEL), |panel| {
             let rows = block_range(panel, PANEL, n);
@@ -259,7 +260,7 @@ fn run_task<D: Dot>(
             for group in 0..strip.len().div_ceil(D::GROUP) {
                 let group = block_range(group, D::GROUP, strip.len());
                 let start = (strip.start + group.start) * quads;
-                let lines = &weight.lines[start..start + group.len() * quads];
+                let lines = &weight.lines.as_slice()[start..start + group.len() * quads];
                 // The block of each panel, widened where the instructions want it.
                 let right = if D::WORDS == 1 {
                     &lines[depth.start..]

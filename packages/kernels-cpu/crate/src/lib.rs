@@ -30,6 +30,7 @@ mod integer_steps;
 mod lanes;
 mod layer_norm;
 mod linear;
+mod lines;
 mod losses;
 mod math;
 mod matmul;
