@@ -1,25 +1,20 @@
 // The score of each post-training method in each language, as Markdown:
 // `node tooling/ptq-table.mjs MODEL TASK XGLUE [DEV_LIMIT] [CALIBRATION_BATCHES]`, MODEL a fine-tuned fp32 folder.
 
-import { Random } from '@sdq/core';
 import { useSdqCpu } from '@sdq/kernels-cpu';
-import { FloatOps, loadCheckpoint, loadTokenizer } from '@sdq/models';
+import { FloatOps } from '@sdq/models';
 import {
   calibratedModel,
-  defaultMaxLength,
+  calibrationBatches,
   devSets,
   disposeModel,
-  exampleEncoder,
-  groupByTokens,
+  loadFineTuned,
   logitsOf,
   meanScore,
-  packBatch,
   postTrainedModel,
   quantizedClassifier,
   scoreLanguages,
   sortLanguages,
-  tensorsFrom,
-  trainableTask,
 } from '@sdq/pipeline';
 import {
   createPlan,
@@ -33,7 +28,7 @@ import {
 import { readSplit } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 
-const [folder, taskName, data, devLimit = '100', calibrationBatches = '4'] = process.argv.slice(2);
+const [folder, taskName, data, devLimit = '100', batchCount = '4'] = process.argv.slice(2);
 const PLANS = ['w8a8', 'w4a8', 'w2a8'];
 const METHODS = {
   'min-max': { observer: 'min-max' },
@@ -50,22 +45,14 @@ const METHODS = {
 
 await useSdqCpu();
 tf.enableProdMode();
-const task = trainableTask(taskName);
-const { config, head, tensors } = await loadCheckpoint(folder);
-const model = { config, head, parameters: tensorsFrom(tensors) };
-const encode = exampleEncoder(await loadTokenizer(folder), head.labels, defaultMaxLength(task.name));
-const labels = head.labels;
+const { model, task, encode } = await loadFineTuned({ model: folder, task: taskName, data });
+const { labels } = model.head;
 const sets = devSets({ data, task, labels, devLimit: Number(devLimit), encode });
 const dev = new Map([...sets].map(([language, set]) => [language, held(set)]));
 const train = readSplit({ folder: data, task: task.name, language: 'en', split: 'train', labels })
   .slice(0, 2000)
   .flatMap(encode);
-const groups = groupByTokens(
-  train.map(({ ids }) => ids.length),
-  1024,
-  new Random(0).fork('calibration'),
-);
-const batches = groups.slice(0, Number(calibrationBatches)).map((group) => packBatch(train, group));
+const batches = calibrationBatches(train, Number(batchCount), 0);
 const languages = sortLanguages([...dev.keys()]);
 const calibrated = calibratedModel(model);
 

@@ -1,4 +1,4 @@
-import type { EncoderBatch, HeadKind } from '@sdq/models';
+import type { HeadKind } from '@sdq/models';
 import {
   type Batch,
   type Classifier,
@@ -6,9 +6,9 @@ import {
   type EncodedExample,
   type ExternalClassifier,
   groupByTokens,
+  logitsOfBatch,
   packBatch,
 } from '@sdq/pipeline';
-import * as tf from '@tensorflow/tfjs';
 
 const TOKENS_PER_BATCH = 1024;
 
@@ -90,28 +90,14 @@ export async function compareOn(
     const lengths = encoded.map(({ ids }) => ids.length);
     for (const group of groupByTokens(lengths, TOKENS_PER_BATCH)) {
       const batch = packBatch(encoded, group);
-      const [own, theirs] = [await logitsOf(reference, batch), await logitsOf(other, batch)];
+      const [own, theirs] = [await logitsOfBatch(reference, batch), await logitsOfBatch(other, batch)];
       for (const pick of rowsOf(batch, kind, encoded)) counter.add(pick(own), pick(theirs));
     }
   }
   return counter;
 }
 
-interface Logits {
-  readonly columns: number;
-  readonly data: Float32Array;
-}
-
-async function logitsOf(classify: AnyClassifier, batch: EncoderBatch): Promise<Logits> {
-  if (typeof classify !== 'function') {
-    const { shape, data } = await classify.logits(batch);
-    return { columns: shape[1], data };
-  }
-  const logits = tf.tidy(() => classify(batch));
-  const found = { columns: logits.shape[1]!, data: logits.dataSync() as Float32Array };
-  logits.dispose();
-  return found;
-}
+type Logits = Awaited<ReturnType<typeof logitsOfBatch>>;
 
 /** For each prediction of a batch, what picks the logits of its classes. */
 function rowsOf(
@@ -121,8 +107,8 @@ function rowsOf(
 ): ((logits: Logits) => Float32Array)[] {
   const row =
     (at: number) =>
-    ({ columns, data }: Logits) =>
-      data.subarray(at * columns, (at + 1) * columns);
+    ({ columns, values }: Logits) =>
+      values.subarray(at * columns, (at + 1) * columns);
   if (kind === 'sequence-classification') return examples.map((_, i) => row(i));
   if (kind === 'token-classification') {
     return examples.flatMap((example, i) =>
@@ -133,10 +119,10 @@ function rowsOf(
   return examples.flatMap((_, i) =>
     [0, 1].map(
       (column) =>
-        ({ data }: Logits) =>
+        ({ values }: Logits) =>
           Float32Array.from(
             { length: offsets[i + 1]! - offsets[i]! },
-            (_, at) => data[2 * (offsets[i]! + at) + column]!,
+            (_, at) => values[2 * (offsets[i]! + at) + column]!,
           ),
     ),
   );

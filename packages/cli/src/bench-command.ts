@@ -33,32 +33,30 @@ interface Measured {
 
 /** `sdq bench`: how fast this machine runs and trains an encoder, and where the time goes. */
 export async function benchCommand(flags: BenchFlags): Promise<void> {
-  inRange('--hidden', flags.hidden, 12, 3072, 12);
-  inRange('--sequences', flags.sequences, 1, 1024);
-  inRange('--length', flags.length, 1, 512);
+  const { hidden, sequences, length } = flags;
+  inRange('--hidden', hidden, 12, 3072, 12);
+  inRange('--sequences', sequences, 1, 1024);
+  inRange('--length', length, 1, 512);
   const reporter = new TerminalReporter(process.stderr, flags.quiet ?? flags.json ?? false);
   const backend = await selectBackend(flags.backend, reporter);
   const native = backend.startsWith('sdq-cpu');
   const peaks = native ? sdqCpuPeaks() : undefined;
-  const lengths = Array.from({ length: flags.sequences }, () => flags.length);
+  const lengths = Array.from({ length: sequences }, () => length);
   const results: Measured[] = [];
-  for (const [mode, name] of [
-    ['fp32', 'fp32'],
-    ['qat', 'int8'],
-    ['sdq', 'SDQ'],
-  ] satisfies [StepMode, string][]) {
-    const model = syntheticModel({ hidden: flags.hidden, lengths, mode });
-    const step = () => model.step();
-    if (mode === 'qat' && native) results.push(await measureIntegers(model));
-    else if (mode !== 'sdq') {
-      results.push(await measure(`${name} forward`, model.tokens, () => model.forward()));
-    }
-    results.push(await measure(`${mode === 'qat' ? 'QAT' : name} step`, model.tokens, step));
+  for (const [mode, forwardName, stepName] of [
+    ['fp32', 'fp32 forward', 'fp32 step'],
+    ['qat', 'int8 forward', 'QAT step'],
+    ['sdq', undefined, 'SDQ step'],
+  ] satisfies [StepMode, string | undefined, string][]) {
+    const model = syntheticModel({ hidden, lengths, mode });
+    if (mode === 'qat' && native) results.push(await measureIntegers(forwardName, model));
+    else if (forwardName) results.push(await measure(forwardName, model.tokens, () => model.forward()));
+    results.push(await measure(stepName, model.tokens, () => model.step()));
     model.dispose();
   }
   const machine = { cpu: cpus()[0]?.model.trim() ?? 'unknown', backend, node: process.versions.node, peaks };
   if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ machine, ...sizes(flags), results })}\n`);
+    process.stdout.write(`${JSON.stringify({ machine, hidden, sequences, length, results })}\n`);
     return;
   }
   write(`${machine.cpu}; ${backend}; Node ${machine.node}`);
@@ -69,9 +67,7 @@ export async function benchCommand(flags: BenchFlags): Promise<void> {
         `int8 ${int8Gops.toFixed(0)} GOP/s, memory ${memoryGigabytes.toFixed(1)} GB/s`,
     );
   }
-  write(
-    `An encoder of 12 layers, ${flags.hidden} wide, ${flags.sequences} sequences of ${flags.length} tokens:\n`,
-  );
+  write(`An encoder of 12 layers, ${hidden} wide, ${sequences} sequences of ${length} tokens:\n`);
   write(
     textTable([
       ['', 'ms', 'fastest', 'slowest', 'tokens/s'],
@@ -84,13 +80,16 @@ export async function benchCommand(flags: BenchFlags): Promise<void> {
   for (const { name, profile } of results) if (profile) write(`\n${name}\n${profileTable(profile)}`);
   if (!flags.profile) write('\nNext: sdq bench --profile names the kernels where the time goes.');
 
-  async function measureIntegers({ model, plan, grids, batch, tokens }: SyntheticModel): Promise<Measured> {
+  async function measureIntegers(
+    name: string,
+    { model, plan, grids, batch, tokens }: SyntheticModel,
+  ): Promise<Measured> {
     const pass: ForwardPass = (ops, parameter) =>
       forward(ops, model.config, parameter, batch, model.head).logits;
     const integers = IntegerModel.create(pass, quantizeModel(model, plan, grids));
     const run = () => void integers.run(pass);
-    const measured = await measure('int8 forward', tokens, run, () =>
-      profileIntegers(integers, run, { layers: model.config.layers, hidden: flags.hidden, tokens }, peaks!),
+    const measured = await measure(name, tokens, run, () =>
+      profileIntegers(integers, run, { layers: model.config.layers, hidden, tokens }, peaks!),
     );
     integers.dispose();
     return measured;
@@ -127,10 +126,6 @@ function inRange(flag: string, value: number, low: number, high: number, step = 
   if (value >= low && value <= high && value % step === 0) return;
   const kind = step === 1 ? 'an integer' : `a multiple of ${step}`;
   throw new SdqError('bad-option', `${flag} ${value} is not ${kind} from ${low} to ${high}.`);
-}
-
-function sizes({ hidden, sequences, length }: BenchFlags) {
-  return { hidden, sequences, length };
 }
 
 function profileTable({ kernels }: RunProfile): string {

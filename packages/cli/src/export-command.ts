@@ -4,18 +4,14 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { SdqError } from '@sdq/core';
 import {
   configFile,
-  isQuantizedModel,
-  loadCheckpoint,
-  loadQuantizedModel,
   loadTokenizer,
   maxSequenceLength,
-  type QuantizedModel,
   saveModel,
   saveQuantizedModel,
   writeFileAtomically,
 } from '@sdq/models';
-import { type FloatModel, type IntegerForm, QUANTIZED_FILE, WHOLE_FILE, writeOnnx } from '@sdq/onnx';
-import type { Results } from '@sdq/pipeline';
+import { type IntegerForm, QUANTIZED_FILE, WHOLE_FILE, writeOnnx } from '@sdq/onnx';
+import { loadSavedModel, type Results, type SavedModel } from '@sdq/pipeline';
 import { baseName, modelCard } from './model-card.ts';
 import { writeStagedFolder } from './staged-folder.ts';
 import { tokenizerConfig } from './tokenizer-config.ts';
@@ -39,12 +35,10 @@ const MAX_RESULTS_BYTES = 16 * 2 ** 20;
 /** Licences of the models that runs start from by default. */
 const LICENSES: Readonly<Record<string, string>> = { 'multilingual-e5-small': 'mit' };
 
-type Model = (FloatModel & { readonly head: NonNullable<FloatModel['head']> }) | QuantizedModel;
-
 /** `sdq export`: a folder that other programs load. */
 export async function exportCommand(folder: string, flags: ExportFlags): Promise<void> {
   const { format, out } = flags;
-  const model = await loadModel(folder);
+  const model = await loadSavedModel(folder);
   requireDistinct(folder, model.head.labels);
   // A tokenizer that this project cannot read would make a folder that it cannot verify.
   await loadTokenizer(folder);
@@ -95,18 +89,6 @@ export async function exportCommand(folder: string, flags: ExportFlags): Promise
   );
 }
 
-async function loadModel(folder: string): Promise<Model> {
-  if (await isQuantizedModel(folder)) return loadQuantizedModel(folder);
-  const { config, head, tensors } = await loadCheckpoint(folder);
-  if (head === undefined) {
-    throw new SdqError(
-      'bad-checkpoint',
-      `${folder} has no classification head: fine-tune it first with "sdq run".`,
-    );
-  }
-  return { config, head, tensors };
-}
-
 /** Labels are keys of config.json: of two that are alike one would be lost. */
 function requireDistinct(folder: string, labels: readonly string[]): void {
   const twice = labels.find((label, i) => labels.indexOf(label) !== i);
@@ -117,7 +99,7 @@ function requireDistinct(folder: string, labels: readonly string[]): void {
   );
 }
 
-async function writeSafetensorsFolder(staged: string, folder: string, model: Model): Promise<void> {
+async function writeSafetensorsFolder(staged: string, folder: string, model: SavedModel): Promise<void> {
   if ('weights' in model) await saveQuantizedModel(staged, model, { tokenizerFrom: folder });
   else await saveModel(staged, { ...model, tokenizerFrom: folder });
 }
@@ -126,7 +108,7 @@ async function writeSafetensorsFolder(staged: string, folder: string, model: Mod
 async function writeOnnxFolder(
   staged: string,
   folder: string,
-  model: Model,
+  model: SavedModel,
   form: IntegerForm | undefined,
   nibbles: boolean | undefined,
 ): Promise<void> {

@@ -1,14 +1,17 @@
 import type { IntegerModel, SdqCpuPeaks } from '@sdq/kernels-cpu';
 import * as tf from '@tensorflow/tfjs';
 
-/** The matrix products: which two inputs are multiplied, and in what numbers. */
-const PRODUCTS: Readonly<Record<string, readonly [a: string, b: string, 'f32' | 'int8']>> = {
-  SdqLinear: ['x', 'weight', 'f32'],
-  SdqLinearGradInput: ['dy', 'weight', 'f32'],
-  SdqLinearGradWeight: ['dy', 'x', 'f32'],
-  SdqQuantizedLinear: ['x', 'weight', 'int8'],
-  SdqQuantizedLinearGradInput: ['dy', 'weight', 'f32'],
-  SdqQuantizedLinearGradWeight: ['dy', 'x', 'f32'],
+/** The matrix products: which two of a kernel's inputs are multiplied, and in what numbers. */
+const PRODUCTS: Readonly<
+  Record<string, { readonly inputs: readonly [number, number]; readonly in: 'f32' | 'int8' }>
+> = {
+  SdqLinear: { inputs: [0, 1], in: 'f32' },
+  SdqLinearGradInput: { inputs: [0, 1], in: 'f32' },
+  SdqLinearGradWeight: { inputs: [0, 1], in: 'f32' },
+  SdqQuantizedLinear: { inputs: [0, 1], in: 'int8' },
+  // dy, x for the mask, weight.
+  SdqQuantizedLinearGradInput: { inputs: [0, 2], in: 'f32' },
+  SdqQuantizedLinearGradWeight: { inputs: [0, 1], in: 'f32' },
 };
 
 /** What one kind of kernel did in a run. */
@@ -115,32 +118,23 @@ function profileOf(
     return peaks ? { ...base, ofPeak: bytes / milliseconds / 1e6 / peaks.memoryGigabytes } : base;
   }
   if (!peaks) return { ...base, gops };
-  const peak = PRODUCTS[name]![2] === 'int8' ? peaks.int8Gops : peaks.f32Gflops;
+  const peak = PRODUCTS[name]!.in === 'int8' ? peaks.int8Gops : peaks.f32Gflops;
   return { ...base, gops, ofPeak: gops / peak };
 }
 
 /** 2 m n k of a product of [m, k] with [n, k], or of the like with another order of axes. */
 function operationsOf(kernel: {
   name: string;
-  inputs?: unknown;
   inputShapes: (number[] | null)[];
   outputShapes: number[][];
 }): number {
   const product = PRODUCTS[kernel.name];
   const [output] = kernel.outputShapes;
   if (!product || !output) return 0;
-  const order = inputNames(kernel.name);
-  const [a, b] = [product[0], product[1]].map((input) => kernel.inputShapes[order.indexOf(input)]);
+  const [a, b] = product.inputs.map((input) => kernel.inputShapes[input]);
   if (!a || !b || size(output) === 0) return 0;
   // The contracted axis stands in both inputs, the others in the output.
   return 2 * size(output) * Math.sqrt((size(a) * size(b)) / size(output));
-}
-
-/** The names of a product's inputs in the order in which it is called with them. */
-function inputNames(name: string): readonly string[] {
-  if (name === 'SdqQuantizedLinearGradInput') return ['dy', 'x', 'weight'];
-  const [a, b] = PRODUCTS[name]!;
-  return [a, b];
 }
 
 async function timeOf(

@@ -5,7 +5,7 @@ import {
   defaultMaxLength,
   devSets,
   exampleEncoder,
-  headKind,
+  requireHead,
   sortLanguages,
   trainableTask,
 } from '@sdq/pipeline';
@@ -63,12 +63,7 @@ export async function verify(folder: string, flags: VerifyFlags, reporter: Repor
   const task = trainableTask(flags.task);
   const [reference, other] = [await loadModel(against), await loadModel(folder)];
   const { head, tokenizer } = reference;
-  if (head.kind !== headKind(task)) {
-    throw new SdqError(
-      'bad-checkpoint',
-      `${against} has a head for ${head.kind}, but ${task.name} needs one for ${headKind(task)}.`,
-    );
-  }
+  requireHead(against, head, task);
   if (JSON.stringify(head) !== JSON.stringify(other.head)) {
     throw new SdqError(
       'bad-checkpoint',

@@ -12,3 +12,4 @@ export type {
 } from './quantization.ts';
 export { hash32, Random, type RandomState } from './random.ts';
 export type { Reporter, RunEvent } from './reporter.ts';
+export { yieldToEvents } from './yield-to-events.ts';

@@ -1,6 +1,6 @@
 import { SdqError } from '@sdq/core';
 import { IGNORED_LABEL } from '@sdq/kernels';
-import type { HeadKind, Tokenizer } from '@sdq/models';
+import type { Head, HeadKind, Tokenizer } from '@sdq/models';
 import {
   type DataNote,
   type Example,
@@ -86,6 +86,15 @@ export function trainableTask(name: string): Task {
 export function headKind({ kind }: Task): HeadKind {
   if (kind === 'span') return 'question-answering';
   return kind === 'token' ? 'token-classification' : 'sequence-classification';
+}
+
+/** @throws SdqError `bad-checkpoint` unless the head of the model in `folder` is of the kind that a task needs */
+export function requireHead(folder: string, head: Head, task: Task): void {
+  if (head.kind === headKind(task)) return;
+  throw new SdqError(
+    'bad-checkpoint',
+    `${folder} has a head for ${head.kind}, but ${task.name} needs one for ${headKind(task)}.`,
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type Reporter, SdqError } from '@sdq/core';
+import type { Reporter } from '@sdq/core';
 import { type MetricName, NoteCounter, type Predictions, type TaskName } from '@sdq/xglue';
 import {
   compareLanguages,
@@ -9,7 +9,7 @@ import {
   languageIntervals,
   type Range95,
 } from './comparison.ts';
-import { devSets, exampleEncoder, headKind, missingLanguages, trainableTask } from './dataset.ts';
+import { devSets, exampleEncoder, missingLanguages, requireHead, trainableTask } from './dataset.ts';
 import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
 import { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 import { mapValues } from './map-values.ts';
@@ -125,12 +125,7 @@ async function scoresOf(
   const task = trainableTask(options.task);
   const { data, languages, devLimit } = options;
   const { classify, tokenizer, head, quantized } = await (options.load ?? loadClassifier)(model);
-  if (head.kind !== headKind(task)) {
-    throw new SdqError(
-      'bad-checkpoint',
-      `${model} has a head for ${head.kind}, but ${task.name} needs one for ${headKind(task)}.`,
-    );
-  }
+  requireHead(model, head, task);
   const encode = exampleEncoder(tokenizer, head.labels, options.maxLength ?? defaultMaxLength(task.name));
   const sets = devSets({ data, task, labels: head.labels, languages, devLimit, encode, onNote: notes.add });
   const found: Record<string, LanguageEvaluation & { official: boolean }> = {};

@@ -23,9 +23,9 @@ export {
   type DevSet,
   devSets,
   exampleEncoder,
-  headKind,
   loadDataset,
   majorityShare,
+  requireHead,
   trainableTask,
 } from './dataset.ts';
 export type { EncodedExample } from './encoded-example.ts';
@@ -41,7 +41,13 @@ export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './eva
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
-export { type Classifier, type ExternalClassifier, predictClasses, predictSpans } from './predict.ts';
+export {
+  type Classifier,
+  type ExternalClassifier,
+  logitsOfBatch,
+  predictClasses,
+  predictSpans,
+} from './predict.ts';
 export { reportPage } from './report.ts';
 export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';
@@ -54,6 +60,7 @@ export {
   type RunOptions,
   resolveRunConfig,
 } from './run-config.ts';
+export { loadSavedModel, type SavedModel } from './saved-model.ts';
 export { warmupLinear } from './schedule.ts';
 export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
 export {

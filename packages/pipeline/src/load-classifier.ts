@@ -1,15 +1,7 @@
-import { SdqError } from '@sdq/core';
-import {
-  FloatOps,
-  type Head,
-  isQuantizedModel,
-  loadCheckpoint,
-  loadQuantizedModel,
-  loadTokenizer,
-  type Tokenizer,
-} from '@sdq/models';
+import { FloatOps, type Head, loadTokenizer, type Tokenizer } from '@sdq/models';
 import { logitsOf, tensorsFrom } from './encoder-model.ts';
 import type { Classifier } from './predict.ts';
+import { loadSavedModel } from './saved-model.ts';
 import { quantizedClassifier } from './student.ts';
 
 /** A saved model, ready to classify. */
@@ -24,12 +16,12 @@ export interface LoadedClassifier {
 /**
  * Loads a fine-tuned model, fp32 (a run's `teacher` folder) or int8 (its `student` folder).
  *
- * @throws SdqError as the loaders of `@sdq/models`; `bad-checkpoint` when the model has no classification head
+ * @throws SdqError as the loader of tokenizers and {@link loadSavedModel}
  */
 export async function loadClassifier(folder: string): Promise<LoadedClassifier> {
   const tokenizer = await loadTokenizer(folder);
-  if (await isQuantizedModel(folder)) {
-    const saved = await loadQuantizedModel(folder);
+  const saved = await loadSavedModel(folder);
+  if ('weights' in saved) {
     return {
       classify: quantizedClassifier(saved).classify,
       tokenizer,
@@ -37,13 +29,7 @@ export async function loadClassifier(folder: string): Promise<LoadedClassifier> 
       quantized: true,
     };
   }
-  const { config, head, tensors } = await loadCheckpoint(folder);
-  if (!head) {
-    throw new SdqError(
-      'bad-checkpoint',
-      `${folder} has no classification head: fine-tune it first with "sdq run".`,
-    );
-  }
+  const { config, head, tensors } = saved;
   const model = { config, head, parameters: tensorsFrom(tensors) };
   return { classify: (batch) => logitsOf(model, new FloatOps(), batch), tokenizer, head, quantized: false };
 }

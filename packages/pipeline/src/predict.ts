@@ -1,9 +1,9 @@
+import { yieldToEvents } from '@sdq/core';
 import type { EncoderBatch } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import { bestSpans, type Span } from './spans.ts';
-import { yieldToEvents } from './yield-to-events.ts';
 
 const TOKENS_PER_BATCH = 2048;
 
@@ -81,9 +81,10 @@ async function* classified(
   }
 }
 
-async function logitsOfBatch(
+/** The logits of a batch, row by row: {@link Classifier} says of what. */
+export async function logitsOfBatch(
   classify: Classifier | ExternalClassifier,
-  batch: Batch,
+  batch: EncoderBatch,
 ): Promise<{ columns: number; values: Float32Array }> {
   if (typeof classify !== 'function') {
     const { shape, data } = await classify.logits(batch);

@@ -17,14 +17,14 @@ import {
   writeFileAtomically,
 } from '@sdq/models';
 import {
+  calibrate,
   createPlan,
   FakeQuantizedOps,
   gridsForRanges,
   MovingAverageObserver,
-  type PostTrainingResult,
-  quantize,
   type ResolvedPlan,
   resolvePlan,
+  type SiteRanges,
   sitesOf,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
@@ -59,7 +59,7 @@ import { type LanguageScores, meanScore, type Results, VERSION_LABELS } from './
 import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions, significanceOf } from './run-predictions.ts';
-import { calibratedModel, postTrainedModel, quantizedClassifier, quantizeModel } from './student.ts';
+import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { TapCollector, teacherSignal, type WeightedLoss } from './teacher-signal.ts';
 import { type StepLoss, type TrainingRecipe, type TrainingSummary, train } from './trainer.ts';
 import { VERSION } from './version.ts';
@@ -87,8 +87,7 @@ export async function run(config: RunConfig, reporter: Reporter, backend: string
 
 class Run {
   private readonly head: Head;
-  private readonly ranges = new Map<ObserverChoice, PostTrainingResult['ranges']>();
-  private batches: Batch[] | undefined;
+  private ranges: Record<ObserverChoice, SiteRanges> | undefined;
 
   constructor(
     private readonly config: RunConfig,
@@ -105,12 +104,10 @@ class Run {
     const teacher = await this.teacher();
     const plan = resolvePlan(createPlan(this.config.plan), sitesOf(teacher.parameters));
     const { methods } = this.config;
-    if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher);
+    if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher, plan);
     for (const method of methods) {
       if (method === 'ptq' || this.folder.finished(method)) continue;
-      const observer = this.bestObserver();
-      const ranges = this.ranges.get(observer) ?? (await this.quantize(teacher, observer)).ranges;
-      await this.train(method, teacher, plan, ranges);
+      await this.train(method, teacher, plan, (await this.calibrated(teacher, plan))[this.bestObserver()]);
     }
     disposeModel(teacher);
     const results = this.results();
@@ -156,22 +153,23 @@ class Run {
     return model;
   }
 
-  /** Static quantization after training, of nearest rounding, with the ranges that an observer finds. */
-  private async quantize(teacher: EncoderModel, observer: ObserverChoice): Promise<PostTrainingResult> {
-    this.batches ??= calibrationBatches(this.dataset.train, this.config.calibrationBatches, this.config.seed);
-    this.reporter.message(`Calibrating by ${observer} on ${this.batches.length} batches of English text ...`);
-    const result = await quantize(calibratedModel(teacher), this.batches, createPlan(this.config.plan), {
-      observer,
-    });
-    this.ranges.set(observer, result.ranges);
-    return result;
+  /** The ranges that each observer finds, calibrated when they are first needed. */
+  private async calibrated(
+    teacher: EncoderModel,
+    plan: ResolvedPlan,
+  ): Promise<Record<ObserverChoice, SiteRanges>> {
+    if (this.ranges) return this.ranges;
+    const batches = calibrationBatches(this.dataset.train, this.config.calibrationBatches, this.config.seed);
+    this.reporter.message(`Calibrating on ${batches.length} batches of English text ...`);
+    this.ranges = await calibrate(calibratedModel(teacher), batches, plan, ['min-max', 'percentile']);
+    return this.ranges;
   }
 
-  private async postTraining(teacher: EncoderModel): Promise<void> {
+  private async postTraining(teacher: EncoderModel, plan: ResolvedPlan): Promise<void> {
     const started = performance.now();
-    const minMax = postTrainedModel(teacher, await this.quantize(teacher, 'min-max'));
-    const { grids } = await this.quantize(teacher, 'percentile');
-    const percentile = { ...minMax, grids };
+    const ranges = await this.calibrated(teacher, plan);
+    const minMax = quantizeModel(teacher, plan, gridsForRanges(ranges['min-max'], plan));
+    const percentile = { ...minMax, grids: gridsForRanges(ranges.percentile, plan) };
     const scores = {
       ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', minMax),
       ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', percentile),
@@ -187,7 +185,7 @@ class Run {
     method: Exclude<Method, 'ptq'>,
     teacher: EncoderModel,
     plan: ResolvedPlan,
-    ranges: PostTrainingResult['ranges'],
+    ranges: SiteRanges,
   ): Promise<void> {
     const started = performance.now();
     const { quantized: recipe, distillation } = this.config;

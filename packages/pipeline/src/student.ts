@@ -5,9 +5,9 @@ import {
   type CalibratedModel,
   dequantizeRows,
   FakeQuantizedOps,
-  isStatic,
   type PlanRule,
   type PostTrainingResult,
+  perTokenBits,
   type ResolvedPlan,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
@@ -32,15 +32,10 @@ export function quantizeModel(
   for (const [site, { weight }] of plan) {
     if (!weight) continue;
     const name = `${site}.weight`;
-    weights.set(name, weight.quantize(model.parameters.get(name)!));
+    weights.set(name, weight.quantize(model.parameters.get(name)!, site));
     floats.delete(name);
   }
-  const perToken = new Map(
-    [...plan]
-      .filter(([, rule]) => rule.activationBits !== undefined && !isStatic(rule))
-      .map(([site, rule]) => [site, rule.activationBits!]),
-  );
-  return quantizedModel(model, weights, grids, perToken, floats);
+  return quantizedModel(model, weights, grids, perTokenBits(plan), floats);
 }
 
 function quantizedModel(

@@ -14,7 +14,7 @@ import {
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import type { EncoderModel } from './encoder-model.ts';
-import { TapCollector } from './teacher-signal.ts';
+import { disposeTaps, keptTaps, TapCollector } from './teacher-signal.ts';
 
 const LABELS = 17;
 const WORDS = 'embeddings.word_embeddings.weight';
@@ -100,7 +100,7 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
       sites: collector.sites,
     };
   };
-  const teacher = mode === 'sdq' ? kept(() => taps(false, false)) : undefined;
+  const teacher = mode === 'sdq' ? keptTaps(() => taps(false, false)) : undefined;
 
   return {
     tokens: batch.ids.length,
@@ -131,7 +131,7 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
     dispose() {
       optimizer.dispose();
       tf.dispose([...parameters.values()]);
-      if (teacher) tf.dispose([teacher.logits, ...teacher.sites.values()]);
+      if (teacher) disposeTaps(teacher);
     },
   };
 }
@@ -192,13 +192,4 @@ function calibrated(
   const ops = new ObservingOps(new FloatOps(), plan, () => new MovingAverageObserver());
   tf.tidy(() => void forward(ops, config, parameters, batch, head));
   return ops.ranges();
-}
-
-function kept(show: () => Taps): Taps {
-  let taps: Taps | undefined;
-  tf.tidy(() => {
-    taps = show();
-    return [taps.logits, ...taps.sites.values()];
-  });
-  return taps!;
 }

@@ -1,6 +1,6 @@
 import type { DistillationLoss, Site, Taps } from '@sdq/core';
 import { FloatOps } from '@sdq/models';
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
 import { type EncoderModel, lossLogits } from './encoder-model.ts';
 
@@ -26,4 +26,19 @@ export function teacherSignal(teacher: EncoderModel, losses: readonly WeightedLo
   const collector = new TapCollector(losses);
   const logits = lossLogits(teacher, new FloatOps({ onTap: collector.onTap }), batch);
   return { logits, sites: collector.sites };
+}
+
+/** Runs in a scope of its own, which only the taps outlive. */
+export function keptTaps(show: () => Taps): Taps {
+  const kept: { taps?: Taps } = {};
+  tf.tidy(() => {
+    kept.taps = show();
+    return [kept.taps.logits, ...kept.taps.sites.values()];
+  });
+  return kept.taps!;
+}
+
+/** Disposes the tensors of taps that were kept. */
+export function disposeTaps({ logits, sites }: Taps): void {
+  tf.dispose([logits, ...sites.values()]);
 }

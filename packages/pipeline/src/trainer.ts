@@ -1,11 +1,11 @@
-import { Random, type Reporter, SdqError, type Taps } from '@sdq/core';
+import { Random, type Reporter, SdqError, type Taps, yieldToEvents } from '@sdq/core';
 import { AdamW, embedding, globalNorm } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import { compactRows } from './row-compaction.ts';
 import { warmupLinear } from './schedule.ts';
-import { yieldToEvents } from './yield-to-events.ts';
+import { disposeTaps, keptTaps } from './teacher-signal.ts';
 
 /** How one stage of training runs. */
 export interface TrainingRecipe {
@@ -158,7 +158,7 @@ export async function train(request: TrainingRequest): Promise<TrainingSummary> 
       if (rows) optimizer.stepRows(request.sparse!, compacted.rowIds, grads[rows.name]!, table, options);
     }
     tf.dispose([value, grads]);
-    if (prepared) tf.dispose([prepared.logits, ...prepared.sites.values()]);
+    if (prepared) disposeTaps(prepared);
     rows?.dispose();
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
       const [what, found] = Number.isFinite(loss) ? ['gradient', norm] : ['loss', loss];
@@ -170,16 +170,6 @@ export async function train(request: TrainingRequest): Promise<TrainingSummary> 
     }
     return { loss, ...parts, gradientNorm: norm };
   }
-}
-
-/** Runs in a scope of its own, of which only the taps outlive. */
-function keptTaps(show: () => Taps): Taps {
-  const kept: { taps?: Taps } = {};
-  tf.tidy(() => {
-    kept.taps = show();
-    return [kept.taps.logits, ...kept.taps.sites.values()];
-  });
-  return kept.taps!;
 }
 
 function decays(name: string): boolean {

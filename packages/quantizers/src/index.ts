@@ -1,5 +1,6 @@
 export { type AdaRoundOptions, adaRound } from './adaround.ts';
 export { gridForRange } from './affine-grid.ts';
+export { calibrate, type SiteRanges } from './calibrate.ts';
 export { EntropyObserver } from './entropy-observer.ts';
 export { FakeQuantizedOps, type FakeQuantizedOptions } from './fake-quantized-ops.ts';
 export { type GptqOptions, gptq } from './gptq.ts';
@@ -38,6 +39,7 @@ export {
   type Plan,
   type PlanRule,
   type PlanRuleData,
+  perTokenBits,
   planData,
   type ResolvedPlan,
   resolvePlan,

@@ -1,4 +1,4 @@
-import { type AffineGrid, SdqError, type Site } from '@sdq/core';
+import { type AffineGrid, SdqError, type Site, yieldToEvents } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { FakeQuantizedOps } from './fake-quantized-ops.ts';
 import type { ResolvedPlan } from './plan.ts';
@@ -25,12 +25,7 @@ export class OutputError<Batch> {
     model: CalibratedModel<Batch>,
     batches: readonly Batch[],
   ): Promise<OutputError<Batch>> {
-    if (batches.length === 0) {
-      throw new SdqError(
-        'empty-data',
-        'There are no batches to measure on: give at least one batch of text.',
-      );
-    }
+    requireBatches(batches);
     const expected: tf.Tensor[] = [];
     for (const batch of batches) {
       expected.push(tf.tidy(() => model.forward(model.float, model.parameters, batch)));
@@ -71,7 +66,8 @@ export class OutputError<Batch> {
   }
 }
 
-/** So that progress bars move and signals are heard. */
-function yieldToEvents(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 0));
+/** @throws SdqError `empty-data` without batches to measure on */
+export function requireBatches(batches: readonly unknown[]): void {
+  if (batches.length > 0) return;
+  throw new SdqError('empty-data', 'There are no batches to measure on: give at least one batch of text.');
 }

@@ -27,6 +27,17 @@ export function isStatic(rule: PlanRule): boolean {
   return rule.activationBits !== undefined && rule.activationScheme !== 'per-token';
 }
 
+/** Whether a rule quantizes its input to a grid a token. */
+export function isPerToken(rule: Pick<PlanRule, 'activationBits' | 'activationScheme'>): boolean {
+  return rule.activationBits !== undefined && rule.activationScheme === 'per-token';
+}
+
+/** The bits of the inputs that get a grid a token, by site. */
+export function perTokenBits(plan: ResolvedPlan): Map<Site, number> {
+  const dynamic = [...plan].filter(([, rule]) => isPerToken(rule));
+  return new Map(dynamic.map(([site, rule]) => [site, rule.activationBits!]));
+}
+
 /** An ordered list of rules: the first that matches a site decides. */
 export type Plan = readonly PlanRule[];
 

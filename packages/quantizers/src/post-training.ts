@@ -1,18 +1,26 @@
-import { type AffineGrid, type EncoderOps, type QuantizedRows, SdqError, type Site } from '@sdq/core';
+import {
+  type AffineGrid,
+  type EncoderOps,
+  type QuantizedRows,
+  SdqError,
+  type Site,
+  yieldToEvents,
+} from '@sdq/core';
 import { fakeQuantize } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { type AdaRoundOptions, adaRound } from './adaround.ts';
 import { gridForRange } from './affine-grid.ts';
+import { calibrate } from './calibrate.ts';
 import { type GptqOptions, gptq } from './gptq.ts';
 import { Gram } from './gram.ts';
-import { createObserver, type ObserverName } from './observers.ts';
-import { ObservingOps } from './observing-ops.ts';
+import type { ObserverName } from './observers.ts';
 import { fakeQuantizePerToken } from './per-token.ts';
 import {
   gridsForRanges,
-  isStatic,
+  isPerToken,
   type Plan,
   type PlanRule,
+  perTokenBits,
   type ResolvedPlan,
   resolvePlan,
   sitesOf,
@@ -50,8 +58,6 @@ export interface PostTrainingOptions {
 export interface PostTrainingResult {
   /** Integers and scales of the planned weights, by parameter name. */
   readonly weights: ReadonlyMap<string, QuantizedRows>;
-  /** The ranges of static activations that the observer found, by site. */
-  readonly ranges: ReadonlyMap<Site, { readonly min: number; readonly max: number }>;
   /** The grids of static activations, by site. */
   readonly grids: ReadonlyMap<Site, AffineGrid>;
   /** The bits of activations that get a grid a token, by site. */
@@ -125,12 +131,8 @@ class PostTraining<Batch> {
     const { rounding = 'nearest', smoothQuant, biasCorrection, observer = 'min-max' } = this.options;
     const shared = this.trace();
     if (smoothQuant) await this.smooth(shared, smoothQuant.alpha);
-    const observing = new ObservingOps(this.model.float, this.plan, (site) =>
-      createObserver(observer, this.plan.get(site)!.activationBits),
-    );
-    if (observing.observers.size > 0) await this.forEachBatch(() => this.smoothed(observing));
-    const ranges = observing.ranges();
-    const grids = gridsForRanges(ranges, this.plan);
+    const ranges = await calibrate(this.calibrated(), this.batches, this.plan, [observer]);
+    const grids = gridsForRanges(ranges[observer], this.plan);
     const means = new Map<Site, Mean>();
     // The means of float inputs: taken before any weight is rounded.
     if (biasCorrection) await this.collectMeans(shared, grids, means);
@@ -146,13 +148,8 @@ class PostTraining<Batch> {
     const changed = [...this.kept].map((name) => [name, this.parameters.get(name)!] as const);
     return {
       weights: this.weights,
-      ranges,
       grids,
-      perToken: new Map(
-        [...this.plan]
-          .filter(([, rule]) => isPerToken(rule))
-          .map(([site, rule]) => [site, rule.activationBits!]),
-      ),
+      perToken: perTokenBits(this.plan),
       changed: new Map(changed),
       divisors: this.divisors,
     };
@@ -172,6 +169,14 @@ class PostTraining<Batch> {
     return tracing.shared();
   }
 
+  /** The model with the parameters that it has by now, and inputs divided where SmoothQuant asks for it. */
+  private calibrated(): CalibratedModel<Batch> {
+    const { model, parameters } = this;
+    const forward: typeof model.forward = (ops, parameters, batch) =>
+      model.forward(this.smoothed(ops), parameters, batch);
+    return { ...model, parameters, forward };
+  }
+
   private smoothed(ops: EncoderOps<tf.Tensor>): EncoderOps<tf.Tensor> {
     return this.divisors.size === 0 ? ops : new SmoothedOps(ops, this.divisors);
   }
@@ -179,8 +184,7 @@ class PostTraining<Batch> {
   private async forEachBatch(wrap: (float: EncoderOps<tf.Tensor>) => EncoderOps<tf.Tensor>): Promise<void> {
     for (const batch of this.batches) {
       tf.tidy(() => void this.model.forward(wrap(this.model.float), this.parameters, batch));
-      // So that progress bars move and signals are heard.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+      await yieldToEvents();
     }
   }
 
@@ -379,8 +383,4 @@ function onOwnGrid(x: tf.Tensor, rule: Omit<PlanRule, 'weight'>, site: Site): tf
   if (isPerToken(rule)) return fakeQuantizePerToken(x, bits, true, site);
   const range = { min: x.min().dataSync()[0]!, max: x.max().dataSync()[0]! };
   return fakeQuantize(x, gridForRange(range, bits, rule.activationScheme === 'symmetric'), site);
-}
-
-function isPerToken(rule: Omit<PlanRule, 'weight'>): boolean {
-  return rule.activationBits !== undefined && !isStatic(rule);
 }

@@ -1,6 +1,7 @@
-import { type AffineGrid, type EncoderOps, type Layout, SdqError, type Site } from '@sdq/core';
+import { type AffineGrid, type EncoderOps, type Layout, type Site, yieldToEvents } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { FakeQuantizedOps } from './fake-quantized-ops.ts';
+import { requireBatches } from './output-error.ts';
 import type { ResolvedPlan } from './plan.ts';
 import type { CalibratedModel } from './post-training.ts';
 
@@ -65,9 +66,7 @@ export async function siteErrors<Batch>(
   batches: readonly Batch[],
   { plan, grids, parameters }: ComparedModel,
 ): Promise<SiteError[]> {
-  if (batches.length === 0) {
-    throw new SdqError('empty-data', 'There are no batches to measure on: give at least one batch of text.');
-  }
+  requireBatches(batches);
   const counterparts = new Map<tf.Tensor, tf.Tensor>();
   for (const [name, tensor] of float.parameters) {
     const other = parameters?.get(name);
@@ -81,8 +80,7 @@ export async function siteErrors<Batch>(
       const ops = new ComparingOps(float.float, quantized, counterparts, sums);
       ops.logits(float.forward(ops, float.parameters, batch));
     });
-    // So that progress bars move and signals are heard.
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await yieldToEvents();
   }
   return [...sums.values()].map(({ site, part, local, accumulated }) => ({
     site,
