@@ -1,4 +1,4 @@
-export type { DistillationLoss, Taps } from './distillation.ts';
+export type { DistillationContext, DistillationLoss, EncoderShape, Taps } from './distillation.ts';
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
 export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';
 export { packIntegers, unpackIntegers, wordsPerRow } from './packed-integers.ts';

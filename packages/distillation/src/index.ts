@@ -1,2 +1,10 @@
-export { attentionOutputKl, attentionOutputMse } from './attention-output.ts';
+export { attentionOutputKl } from './attention-output-kl.ts';
+export { attentionOutputMse } from './attention-output-mse.ts';
+export { type CombinedLoss, combineLosses, type WeightedLoss } from './combine-losses.ts';
+export { hiddenCosine } from './hidden-cosine.ts';
+export { hiddenMse } from './hidden-mse.ts';
+export type { LayerOptions, LayerSelection } from './layers.ts';
 export { logitKl } from './logit-kl.ts';
+export { projectedAttentionMse } from './projected-attention-mse.ts';
+export { requireComparable } from './require-comparable.ts';
+export { type LinearRamp, type WeightSchedule, weightAt } from './weight-schedule.ts';

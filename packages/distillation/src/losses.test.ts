@@ -1,115 +1,202 @@
-import { Random, type Taps } from '@sdq/core';
+import { type DistillationContext, type DistillationLoss, Random, type Taps } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { attentionOutputKl, attentionOutputMse } from './attention-output.ts';
+import { attentionOutputKl } from './attention-output-kl.ts';
+import { attentionOutputMse } from './attention-output-mse.ts';
+import { hiddenCosine } from './hidden-cosine.ts';
+import { hiddenMse } from './hidden-mse.ts';
 import { logitKl } from './logit-kl.ts';
+import { projectedAttentionMse } from './projected-attention-mse.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-const TOKENS = 5;
-const HIDDEN = 8;
-const HEADS = 2;
-const LAYERS = 3;
+const MODEL = { layers: 3, heads: 2, hiddenSize: 8 };
+const CLASSES = 3;
+// Sequences of several lengths, one of them empty.
+const LENGTHS = [3, 0, 1, 4];
+const TAPS = [
+  'attention.self.query',
+  'attention.self.key',
+  'attention.self.value',
+  'attention.self.output',
+  'attention.output.dense',
+  'output',
+];
 
-function show(seed: number): { taps: Taps; logits: number[]; outputs: number[][] } {
+/** What a model shows, in float64: rows of numbers, by site. */
+type Shown = ReadonlyMap<string, readonly (readonly number[])[]>;
+const LOGITS = 'logits';
+
+function draw(seed: number, hiddenSize = MODEL.hiddenSize): Shown {
   const random = new Random(seed);
-  const draw = (count: number) => Array.from({ length: count }, () => Math.fround(random.normal()));
-  const logits = draw(TOKENS * 3);
-  const outputs = Array.from({ length: LAYERS }, () => draw(TOKENS * HIDDEN));
-  return {
-    logits,
-    outputs,
-    taps: {
-      logits: tf.tensor2d(logits, [TOKENS, 3]),
-      sites: new Map(
-        outputs.map((output, i) => [
-          `encoder.layer.${i}.attention.self.output`,
-          tf.tensor2d(output, [TOKENS, HIDDEN]),
-        ]),
-      ),
-    },
-  };
+  const rows = (width: number) =>
+    Array.from({ length: sum(LENGTHS) }, () =>
+      Array.from({ length: width }, () => Math.fround(random.normal())),
+    );
+  const sites = range(MODEL.layers).flatMap((layer) => TAPS.map((tap) => `encoder.layer.${layer}.${tap}`));
+  return new Map([[LOGITS, rows(CLASSES)], ...sites.map((site) => [site, rows(hiddenSize)] as const)]);
 }
 
-/** KL(softmax(t / temperature) || softmax(s / temperature)) in float64. */
+const range = (count: number) => Array.from({ length: count }, (_, i) => i);
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+const mean = (values: readonly number[]) => sum(values) / values.length;
+const offsetsOf = (lengths: readonly number[]) =>
+  Int32Array.from(range(lengths.length + 1), (i) => sum(lengths.slice(0, i)));
+const layerRows = (shown: Shown, layer: number, tap: string) => shown.get(`encoder.layer.${layer}.${tap}`)!;
+const part = (row: readonly number[], index: number, parts: number) =>
+  row.slice((index * row.length) / parts, ((index + 1) * row.length) / parts);
+const dot = (a: readonly number[], b: readonly number[]) => sum(a.map((x, i) => x * b[i]!));
+const squares = (a: readonly number[], b: readonly number[]) => sum(a.map((x, i) => (x - b[i]!) ** 2));
+
+/** KL(softmax(t / temperature) || softmax(s / temperature)). */
 function divergence(t: readonly number[], s: readonly number[], temperature = 1): number {
   const logSoftmax = (values: readonly number[]) => {
     const scaled = values.map((value) => value / temperature);
-    const logSum = Math.log(scaled.reduce((sum, value) => sum + Math.exp(value), 0));
+    const logSum = Math.log(sum(scaled.map(Math.exp)));
     return scaled.map((value) => value - logSum);
   };
   const [p, q] = [logSoftmax(t), logSoftmax(s)];
-  return p.reduce((sum, logP, i) => sum + Math.exp(logP) * (logP - q[i]!), 0);
+  return sum(p.map((logP, i) => Math.exp(logP) * (logP - q[i]!)));
 }
 
-const chunks = (values: readonly number[], size: number) =>
-  Array.from({ length: values.length / size }, (_, i) => values.slice(i * size, (i + 1) * size));
-const mean = (values: readonly number[]) => values.reduce((a, b) => a + b) / values.length;
+type Reference = (teacher: Shown, student: Shown, lengths: readonly number[]) => number;
 
-const teacher = show(1);
-const student = show(2);
+/** The mean over layers and token rows of a distance between the rows of a tap. */
+const overRows =
+  (
+    layers: readonly number[],
+    tap: string,
+    distance: (t: readonly number[], s: readonly number[]) => number,
+  ) =>
+  (teacher: Shown, student: Shown): number =>
+    mean(
+      layers.flatMap((layer) => {
+        const rows = layerRows(student, layer, tap);
+        return layerRows(teacher, layer, tap).map((t, i) => distance(t, rows[i]!));
+      }),
+    );
 
-describe.each([
+const headDivergence = (t: readonly number[], s: readonly number[]) =>
+  mean(range(MODEL.heads).map((head) => divergence(part(t, head, MODEL.heads), part(s, head, MODEL.heads))));
+const squaredError = (t: readonly number[], s: readonly number[]) => squares(t, s) / t.length;
+const cosineDistance = (t: readonly number[], s: readonly number[]) =>
+  1 - dot(t, s) / Math.sqrt(dot(t, t) * dot(s, s));
+
+const ALL = range(MODEL.layers);
+
+describe.each<[string, DistillationLoss, Reference]>([
   [
     'logit-kl',
     logitKl(2),
-    mean(chunks(teacher.logits, 3).map((t, i) => 4 * divergence(t, chunks(student.logits, 3)[i]!, 2))),
+    (t, s) => mean(t.get(LOGITS)!.map((row, i) => 4 * divergence(row, s.get(LOGITS)![i]!, 2))),
   ],
+  ['att-kld', attentionOutputKl(), overRows(ALL, 'attention.self.output', headDivergence)],
   [
-    'att-kld',
-    attentionOutputKl(),
-    mean(
-      teacher.outputs.flatMap((output, layer) =>
-        chunks(output, HIDDEN / HEADS).map((t, i) =>
-          divergence(t, chunks(student.outputs[layer]!, HIDDEN / HEADS)[i]!),
-        ),
-      ),
-    ),
+    'att-kld of the last layer',
+    attentionOutputKl({ layers: 'last' }),
+    overRows([2], 'attention.self.output', headDivergence),
   ],
-  [
-    'att-mse',
-    attentionOutputMse(),
-    mean(
-      teacher.outputs.flatMap((output, layer) =>
-        output.map((t, i) => (t - student.outputs[layer]![i]!) ** 2),
-      ),
-    ),
-  ],
-] as const)('%s', (_name, loss, expected) => {
+  ['att-mse', attentionOutputMse(), overRows(ALL, 'attention.self.output', squaredError)],
+  ['att-projection-mse', projectedAttentionMse(), overRows(ALL, 'attention.output.dense', squaredError)],
+  ['hidden-mse of two layers', hiddenMse({ layers: [0, 2] }), overRows([0, 2], 'output', squaredError)],
+  ['hidden-cosine', hiddenCosine(), overRows(ALL, 'output', cosineDistance)],
+])('%s', (_name, loss, reference) => {
+  const teacher = draw(1);
+  const student = draw(2);
+  const expected = reference(teacher, student, LENGTHS);
+  const read = [...student.keys()].filter((site) =>
+    loss.name === 'logit-kl' ? site === LOGITS : loss.taps(site, MODEL),
+  );
+
   it('equals the float64 reference', () => {
-    const value = loss.compute(teacher.taps, student.taps, { heads: HEADS }).dataSync()[0]!;
-    expect(Math.abs(value - expected) / expected).toBeLessThan(2e-6);
+    expect(read.length).toBeGreaterThan(0);
+    expect(Math.abs(lossOf(loss, teacher, student) - expected) / expected).toBeLessThan(2e-6);
+  });
+
+  it('has the gradient of the reference by central differences, and leaves no tensor behind', () => {
+    const gradients = gradientsOf(loss, teacher, student, read);
+    const step = 1e-5;
+    const slopes = read.map((site) =>
+      student.get(site)!.flatMap((row, i) =>
+        row.map((x, j) => {
+          const at = (value: number) =>
+            reference(
+              teacher,
+              new Map([...student, [site, student.get(site)!.with(i, row.with(j, value))]]),
+              LENGTHS,
+            );
+          return (at(x + step) - at(x - step)) / (2 * step);
+        }),
+      ),
+    );
+    const largest = Math.max(...slopes.flat().map(Math.abs));
+    for (const [which, gradient] of gradients.entries()) {
+      const errors = slopes[which]!.map((slope, i) => Math.abs(slope - gradient[i]!) / largest);
+      expect(Math.max(...errors)).toBeLessThan(1e-5);
+    }
+    const count = tf.memory().numTensors;
+    for (let i = 0; i < 5; i++) gradientsOf(loss, teacher, student, read);
+    expect(tf.memory().numTensors).toBe(count);
   });
 
   it('is zero, with a zero gradient, for a student that equals its teacher', () => {
-    const value = loss.compute(teacher.taps, teacher.taps, { heads: HEADS }).dataSync()[0]!;
-    expect(Math.abs(value)).toBeLessThan(1e-7);
+    expect(Math.abs(lossOf(loss, teacher, teacher))).toBeLessThanOrEqual(1e-7);
+    const gradients = gradientsOf(loss, teacher, teacher, read);
+    expect(Math.max(...gradients.flatMap((values) => [...values].map(Math.abs)))).toBeLessThanOrEqual(1e-7);
   });
 
-  it('falls along its gradient at the rate that the gradient says', () => {
-    const site = 'encoder.layer.1.attention.self.output';
-    const point = loss.name === 'logit-kl' ? student.taps.logits : student.taps.sites.get(site)!;
-    const at = (x: tf.Tensor) =>
-      loss.compute(
-        teacher.taps,
-        loss.name === 'logit-kl'
-          ? { logits: x, sites: student.taps.sites }
-          : { logits: student.taps.logits, sites: new Map([...student.taps.sites, [site, x]]) },
-        { heads: HEADS },
+  it('does not depend on how sequences are packed', () => {
+    const at = (order: readonly number[]) =>
+      lossOf(
+        loss,
+        repacked(teacher, order),
+        repacked(student, order),
+        order.map((i) => LENGTHS[i]!),
       );
-    const gradient = tf.grad(at)(point);
-    const norm = gradient.square().sum().dataSync()[0]!;
-    const step = 1e-2;
-    const forward = at(point.add(gradient.mul(step))).dataSync()[0]!;
-    const backward = at(point.sub(gradient.mul(step))).dataSync()[0]!;
-    expect(Math.abs((forward - backward) / (2 * step) - norm) / norm).toBeLessThan(2e-3);
+    const tokens = sum(LENGTHS);
+    expect(at([3, 2, 1, 0])).toBeCloseTo(expected, 6);
+    expect((at([0, 2]) * 4 + at([3, 1]) * 4) / tokens).toBeCloseTo(expected, 6);
   });
 });
 
-it('says what is missing when student and teacher have other layers', () => {
-  const shallow = { logits: student.taps.logits, sites: new Map<string, tf.Tensor>() };
-  expect(() => attentionOutputKl().compute(teacher.taps, shallow, { heads: HEADS })).toThrow(
-    'no tap "encoder.layer.0.attention.self.output"',
+/** The rows of some sequences, in another order. */
+function repacked(shown: Shown, order: readonly number[]): Shown {
+  const offsets = offsetsOf(LENGTHS);
+  return new Map(
+    [...shown].map(([site, rows]) => [site, order.flatMap((i) => rows.slice(offsets[i], offsets[i + 1]))]),
   );
-  expect(() => attentionOutputMse().compute(shallow, shallow, { heads: HEADS })).toThrow('captured no');
-});
+}
+
+function tapsOf(shown: Shown): Taps {
+  const tensors = [...shown].map(
+    ([site, rows]) => [site, tf.tensor2d(rows.flat(), [rows.length, rows[0]!.length])] as const,
+  );
+  return { logits: tensors[0]![1], sites: new Map(tensors.slice(1)) };
+}
+
+function contextOf(lengths: readonly number[]): DistillationContext {
+  return { offsets: offsetsOf(lengths), teacher: MODEL, student: MODEL };
+}
+
+function lossOf(loss: DistillationLoss, teacher: Shown, student: Shown, lengths = LENGTHS): number {
+  const value = tf.tidy(() => loss.compute(tapsOf(teacher), tapsOf(student), contextOf(lengths)));
+  const [number] = value.dataSync();
+  value.dispose();
+  return number!;
+}
+
+/** The gradients at some sites of the student. */
+function gradientsOf(loss: DistillationLoss, teacher: Shown, student: Shown, sites: readonly string[]) {
+  return tf.tidy(() => {
+    const own = tapsOf(student);
+    const points = sites.map((site) => (site === LOGITS ? own.logits : own.sites.get(site)!));
+    const at = (...xs: tf.Tensor[]) => {
+      const changed = new Map([...own.sites, ...sites.map((site, i) => [site, xs[i]!] as const)]);
+      const taps = { logits: changed.get(LOGITS) ?? own.logits, sites: changed };
+      return loss.compute(tapsOf(teacher), taps, contextOf(LENGTHS));
+    };
+    return tf
+      .grads(at)(points)
+      .map((gradient) => gradient.dataSync());
+  });
+}

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { attention, linear } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Checkpoint, loadCheckpoint } from './checkpoint.ts';
@@ -44,6 +45,31 @@ describe.each(models)('%s, against the transformers library', (name) => {
     encode(new FloatOps({ onTap: (site, x) => seen.set(site, x) }), config, parameters, pack(oracle));
     const sites = ['embeddings', 'encoder.layer.0.output', 'encoder.layer.1.output'];
     for (const [i, site] of sites.entries()) expectClose(seen.get(site), oracle.hidden[i], 1e-5);
+  });
+
+  it('shows at its taps what each module of a layer gives', () => {
+    const { config } = checkpoint;
+    const batch = pack(oracle);
+    const seen = new Map<string, tf.Tensor>();
+    encode(new FloatOps({ onTap: (site, x) => seen.set(site, x) }), config, parameters, batch);
+    const at = (tap: string) => seen.get(`encoder.layer.1.${tap}`)!;
+    const dense = (site: string, x: tf.Tensor) =>
+      linear(
+        x,
+        parameters.get(`encoder.layer.1.${site}.weight`)!,
+        parameters.get(`encoder.layer.1.${site}.bias`)!,
+      );
+    const before = seen.get('encoder.layer.0.output')!;
+    for (const name of ['query', 'key', 'value']) {
+      const site = `attention.self.${name}`;
+      expectClose(at(site), [...dense(site, before).dataSync()], 1e-6);
+    }
+    const [q, k, v] = ['query', 'key', 'value'].map((name) => at(`attention.self.${name}`));
+    const attended = attention(q!, k!, v!, batch.offsets, config.heads);
+    expectClose(at('attention.self.output'), [...attended.dataSync()], 1e-6);
+    const projected = dense('attention.output.dense', attended);
+    expectClose(at('attention.output.dense'), [...projected.dataSync()], 1e-6);
+    expect(seen.size).toBe(1 + 8 * config.layers);
   });
 
   it('gives the same logits, loss and gradients', () => {

@@ -15,9 +15,11 @@ export type Parameters<T> = ReadonlyMap<string, T> | ((name: string) => T);
  * The hidden states of a batch, [tokens, hidden]: BERT's post-LN encoder (Devlin et al. 2019, arXiv 1810.04805),
  * which XLM-R and InfoXLM share.
  *
- * Names of sites are those of the Hugging Face library. Taps: `embeddings`, and per layer i
- * `encoder.layer.{i}.attention.self.output` (the heads' outputs before the output projection, which Att-KLD
- * distils), `encoder.layer.{i}.attention.output` and `encoder.layer.{i}.output`. There is dropout after the
+ * Names of sites are those of the Hugging Face library. Taps, each what the module of that name gives: `embeddings`, and
+ * per layer i `encoder.layer.{i}.attention.self.query`, `.key` and `.value`, `encoder.layer.{i}.attention.self.output`
+ * (the heads' outputs before the output projection, which Att-KLD distils), `encoder.layer.{i}.attention.output.dense`
+ * and `encoder.layer.{i}.output.dense` (before dropout and residual sum), `encoder.layer.{i}.attention.output` and
+ * `encoder.layer.{i}.output` (after the LayerNorm). There is dropout after the
  * embeddings' layer norm and after both dense layers that end in a residual sum; unlike in the Hugging Face
  * library there is none on the attention probabilities, which a fused attention kernel never holds.
  *
@@ -145,9 +147,9 @@ function attentionBlock<T>(
   batch: PackedBatch,
 ): T {
   const self = `${layer}.attention.self`;
-  const query = linear(ops, find, `${self}.query`, x);
-  const key = linear(ops, find, `${self}.key`, x);
-  const value = linear(ops, find, `${self}.value`, x);
+  const query = tappedLinear(ops, find, `${self}.query`, x);
+  const key = tappedLinear(ops, find, `${self}.key`, x);
+  const value = tappedLinear(ops, find, `${self}.value`, x);
   const context = ops.tap(`${self}.output`, ops.attention(self, query, key, value, batch, config.heads));
   return residual(ops, config, find, `${layer}.attention.output`, context, x);
 }
@@ -171,12 +173,16 @@ function residual<T>(
   x: T,
   skipped: T,
 ): T {
-  const dense = ops.dropout(linear(ops, find, `${site}.dense`, x), config.hiddenDropout);
+  const dense = ops.dropout(tappedLinear(ops, find, `${site}.dense`, x), config.hiddenDropout);
   return ops.tap(site, layerNorm(ops, config, find, `${site}.LayerNorm`, ops.add(dense, skipped)));
 }
 
 function linear<T>(ops: EncoderOps<T>, find: Find<T>, site: string, x: T): T {
   return ops.linear(site, x, find(`${site}.weight`), find(`${site}.bias`));
+}
+
+function tappedLinear<T>(ops: EncoderOps<T>, find: Find<T>, site: string, x: T): T {
+  return ops.tap(site, linear(ops, find, site, x));
 }
 
 function layerNorm<T>(ops: EncoderOps<T>, config: EncoderConfig, find: Find<T>, site: string, x: T): T {

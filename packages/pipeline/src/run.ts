@@ -2,7 +2,6 @@ import { statSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
 import { Random, type Reporter, type Taps } from '@sdq/core';
-import { attentionOutputKl, attentionOutputMse, logitKl } from '@sdq/distillation';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import {
   FloatOps,
@@ -41,6 +40,7 @@ import {
   sumOver,
   tokensOf,
 } from './dataset.ts';
+import { distillationFor } from './distillation.ts';
 import {
   disposeModel,
   type EncoderModel,
@@ -60,7 +60,7 @@ import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions, significanceOf } from './run-predictions.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
-import { TapCollector, teacherSignal, type WeightedLoss } from './teacher-signal.ts';
+import { TapCollector, teacherSignal } from './teacher-signal.ts';
 import { type StepLoss, type TrainingRecipe, type TrainingSummary, train } from './trainer.ts';
 import { VERSION } from './version.ts';
 
@@ -189,27 +189,23 @@ class Run {
   ): Promise<void> {
     const started = performance.now();
     const { quantized: recipe, distillation } = this.config;
-    const losses = distillationLosses(method, distillation);
+    const combined = distillationFor(method, distillation, teacher.config);
     const observers = new Map(
       [...ranges].map(([site, range]) => [site, new MovingAverageObserver(MOVING_AVERAGE_MOMENTUM, range)]),
     );
     const grids = gridsForRanges(ranges, plan);
     const { model, training } = await this.descend(method, teacher, recipe, {
-      prepare: losses.length === 0 ? undefined : (batch) => teacherSignal(teacher, losses, batch),
-      loss: (student, batch, random, signal) => {
-        const collector = new TapCollector(losses);
+      prepare: combined && ((batch) => teacherSignal(teacher, combined, batch)),
+      loss: (student, batch, random, signal, progress) => {
+        const collector = new TapCollector(combined ?? { taps: () => false }, student.config);
         const float = new FloatOps({ dropout: random, onTap: collector.onTap });
         const logits = lossLogits(student, new FakeQuantizedOps(float, plan, { grids, observers }), batch);
-        const taps = { logits, sites: collector.sites };
         const task = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
-        return sumLosses([
-          { name: 'task', weight: losses.length === 0 ? 1 : distillation.task, value: task },
-          ...losses.map(({ loss, weight }) => ({
-            name: loss.name,
-            weight,
-            value: loss.compute(signal!, taps, { heads: student.config.heads }),
-          })),
-        ]);
+        if (!combined) return { total: task, parts: { task } };
+        const taps = { logits, sites: collector.sites };
+        const context = { offsets: batch.offsets, teacher: teacher.config, student: student.config };
+        const { total, parts } = combined.compute(signal!, taps, context, progress);
+        return { total: tf.add(task.mul(distillation.task), total), parts: { task, ...parts } };
       },
       classifier: (student) => (batch) =>
         logitsOf(student, new FakeQuantizedOps(new FloatOps(), plan, { grids: new Map(grids) }), batch),
@@ -237,6 +233,7 @@ class Run {
         batch: Batch,
         random: Random,
         signal: Taps | undefined,
+        progress: number,
       ) => StepLoss;
       readonly classifier: (student: EncoderModel) => Classifier;
     },
@@ -260,11 +257,11 @@ class Run {
       reporter: this.reporter,
       sparse: this.config.trainEmbeddings ? WORD_EMBEDDINGS : undefined,
       prepare: step.prepare && ((batch) => step.prepare!(batch)),
-      loss: (batch, { random, prepared, rows }) => {
+      loss: (batch, { step: at, totalSteps, random, prepared, rows }) => {
         const parameters = rows
           ? new Map([...student.parameters, [WORD_EMBEDDINGS, rows]])
           : student.parameters;
-        return step.loss({ ...student, parameters }, batch, random, prepared);
+        return step.loss({ ...student, parameters }, batch, random, prepared, at / totalSteps);
       },
       evaluate: this.dataset.dev.has('en')
         ? async () => (await scoreLanguages(classify, this.dataset, ['en'])).en!
@@ -401,25 +398,4 @@ const METHOD_VERSIONS = { ptq: 'ptq', qat: 'qat', sdq: 'sdq', 'sdq-mse': 'sdqMse
 
 function floatClassifier(model: EncoderModel): Classifier {
   return (batch) => logitsOf(model, new FloatOps(), batch);
-}
-
-function distillationLosses(
-  method: Exclude<Method, 'ptq'>,
-  weights: RunConfig['distillation'],
-): readonly WeightedLoss[] {
-  if (method === 'qat') return [];
-  const attention = method === 'sdq' ? attentionOutputKl() : attentionOutputMse();
-  return [
-    { loss: logitKl(weights.temperature), weight: weights.logits },
-    { loss: attention, weight: weights.attention },
-  ];
-}
-
-function sumLosses(
-  parts: readonly { readonly name: string; readonly weight: number; readonly value: tf.Scalar }[],
-): StepLoss {
-  return {
-    total: tf.addN(parts.map(({ weight, value }) => value.mul(weight))) as tf.Scalar,
-    parts: Object.fromEntries(parts.map(({ name, value }) => [name, value])),
-  };
 }

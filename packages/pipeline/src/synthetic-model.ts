@@ -1,5 +1,5 @@
 import { type AffineGrid, type PackedBatch, Random, type Site, type Taps } from '@sdq/core';
-import { attentionOutputKl, logitKl } from '@sdq/distillation';
+import { attentionOutputKl, combineLosses, logitKl } from '@sdq/distillation';
 import { AdamW, globalNorm, softmaxCrossEntropy } from '@sdq/kernels';
 import { type EncoderConfig, encoderShapes, FloatOps, forward, type Head, initialHead } from '@sdq/models';
 import {
@@ -82,12 +82,14 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
   const observers = new Map(
     [...ranges].map(([site, range]) => [site, new MovingAverageObserver(0.99, range)]),
   );
-  const losses = mode === 'sdq' ? [logitKl(), attentionOutputKl()] : [];
-  const weighted = losses.map((loss) => ({ loss, weight: 1 }));
+  const distillation =
+    mode === 'sdq'
+      ? combineLosses([logitKl(), attentionOutputKl()].map((loss) => ({ loss, weight: 1 })))
+      : undefined;
   const optimizer = new AdamW();
 
   const taps = (training: boolean, quantized: boolean): Taps => {
-    const collector = new TapCollector(weighted);
+    const collector = new TapCollector(distillation ?? { taps: () => false }, config);
     const float = new FloatOps({
       dropout: training && dropout > 0 ? random : undefined,
       onTap: collector.onTap,
@@ -117,8 +119,9 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
       const { value, grads } = tf.variableGrads(() => {
         const student = taps(true, mode !== 'fp32');
         const task = softmaxCrossEntropy(student.logits as tf.Tensor2D, batch.labels);
-        const parts = losses.map((loss) => loss.compute(teacher!, student, { heads: config.heads }));
-        return tf.addN([task, ...parts]) as tf.Scalar;
+        if (!distillation) return task;
+        const context = { offsets: batch.offsets, teacher: config, student: config };
+        return tf.add(task, distillation.compute(teacher!, student, context, 0).total) as tf.Scalar;
       }, [...leaves.values()]);
       const norm = globalNorm(Object.values(grads));
       optimizer.step(

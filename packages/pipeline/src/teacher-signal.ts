@@ -1,29 +1,29 @@
-import type { DistillationLoss, Site, Taps } from '@sdq/core';
+import type { DistillationLoss, EncoderShape, Site, Taps } from '@sdq/core';
 import { FloatOps } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
 import { type EncoderModel, lossLogits } from './encoder-model.ts';
 
-/** A distillation loss and how much it counts. */
-export interface WeightedLoss {
-  readonly loss: DistillationLoss;
-  readonly weight: number;
-}
+/** What decides which taps are collected. */
+export type TapReader = Pick<DistillationLoss, 'taps'>;
 
-/** Collects the taps that some losses read. */
+/** Collects the taps of a model that losses read. */
 export class TapCollector {
   readonly sites = new Map<Site, tf.Tensor>();
 
-  constructor(private readonly losses: readonly WeightedLoss[]) {}
+  constructor(
+    private readonly reader: TapReader,
+    private readonly model: EncoderShape,
+  ) {}
 
   readonly onTap = (site: Site, x: tf.Tensor): void => {
-    if (this.losses.some(({ loss }) => loss.taps(site))) this.sites.set(site, x);
+    if (this.reader.taps(site, this.model)) this.sites.set(site, x);
   };
 }
 
 /** What the frozen teacher shows for a batch: its logits and the taps that the losses read. */
-export function teacherSignal(teacher: EncoderModel, losses: readonly WeightedLoss[], batch: Batch): Taps {
-  const collector = new TapCollector(losses);
+export function teacherSignal(teacher: EncoderModel, reader: TapReader, batch: Batch): Taps {
+  const collector = new TapCollector(reader, teacher.config);
   const logits = lossLogits(teacher, new FloatOps({ onTap: collector.onTap }), batch);
   return { logits, sites: collector.sites };
 }
