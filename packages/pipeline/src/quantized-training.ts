@@ -1,0 +1,61 @@
+import type { AffineGrid, Site } from '@sdq/core';
+import { softmaxCrossEntropy } from '@sdq/kernels';
+import { FloatOps } from '@sdq/models';
+import {
+  FakeQuantizedOps,
+  gridsForRanges,
+  MovingAverageObserver,
+  type ResolvedPlan,
+  type SiteRanges,
+} from '@sdq/quantizers';
+import * as tf from '@tensorflow/tfjs';
+import { distillationFor } from './distillation.ts';
+import { type EncoderModel, logitsOf, lossLogits } from './encoder-model.ts';
+import type { Method, RunConfig } from './run-config.ts';
+import { TapCollector, teacherSignal } from './teacher-signal.ts';
+import type { ModelStep } from './train-model.ts';
+
+/** The steps of QAT or SDQ on a fake-quantized student, and the grids of activations, which follow its training. */
+export interface QuantizedTraining {
+  readonly step: ModelStep;
+  readonly grids: ReadonlyMap<Site, AffineGrid>;
+}
+
+const MOVING_AVERAGE_MOMENTUM = 0.99;
+
+/**
+ * What a step of QAT or SDQ computes: the task's loss on the fake-quantized student, and for SDQ how far it is from the
+ * teacher. Source: O'Neill and Dutta 2023, "Self-Distilled Quantization", section 3.
+ *
+ * @param ranges - the calibrated range of each site's input, from where a moving average goes on
+ */
+export function quantizedTraining(
+  method: Exclude<Method, 'ptq'>,
+  teacher: EncoderModel,
+  plan: ResolvedPlan,
+  ranges: SiteRanges,
+  { distillation }: Pick<RunConfig, 'distillation'>,
+): QuantizedTraining {
+  const combined = distillationFor(method, distillation, teacher.config);
+  const observers = new Map(
+    [...ranges].map(([site, range]) => [site, new MovingAverageObserver(MOVING_AVERAGE_MOMENTUM, range)]),
+  );
+  const grids = gridsForRanges(ranges, plan);
+  const step: ModelStep = {
+    prepare: combined && ((batch) => teacherSignal(teacher, combined, batch)),
+    loss: (student, batch, { random, prepared, step, totalSteps }) => {
+      const collector = new TapCollector(combined ?? { taps: () => false }, student.config);
+      const float = new FloatOps({ dropout: random, onTap: collector.onTap });
+      const logits = lossLogits(student, new FakeQuantizedOps(float, plan, { grids, observers }), batch);
+      const task = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
+      if (!combined) return { total: task, parts: { task } };
+      const taps = { logits, sites: collector.sites };
+      const context = { offsets: batch.offsets, teacher: teacher.config, student: student.config };
+      const { total, parts } = combined.compute(prepared!, taps, context, step / totalSteps);
+      return { total: tf.add(task.mul(distillation.task), total), parts: { task, ...parts } };
+    },
+    classifier: (student) => (batch) =>
+      logitsOf(student, new FakeQuantizedOps(new FloatOps(), plan, { grids: new Map(grids) }), batch),
+  };
+  return { step, grids };
+}

@@ -1,0 +1,88 @@
+import { statSync } from 'node:fs';
+import { arch, cpus, platform } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from './dataset.ts';
+import { mapValues } from './map-values.ts';
+import { type LanguageScores, meanScore, type Results } from './results.ts';
+import type { Method, RunConfig } from './run-config.ts';
+import type { RunFolder, StageRecord } from './run-folder.ts';
+import { significanceOf } from './run-predictions.ts';
+import { VERSION } from './version.ts';
+
+/** The key in `results.json` of what each method makes. */
+export const METHOD_VERSIONS: Readonly<Record<Method, string>> = {
+  ptq: 'ptq',
+  qat: 'qat',
+  sdq: 'sdq',
+  'sdq-mse': 'sdqMse',
+};
+
+/** Which calibration observer set the ranges of activations. */
+export type ObserverChoice = 'min-max' | 'percentile';
+
+/** The calibration observer that scores better on English dev: no other language may choose. */
+export function bestObserver(scores: StageRecord['scores'] | undefined): ObserverChoice {
+  const { ptqMinMax, ptqPercentile } = scores ?? {};
+  return (ptqPercentile?.en ?? 0) > (ptqMinMax?.en ?? 0) ? 'percentile' : 'min-max';
+}
+
+/** The method whose student is saved: the most elaborate one that was asked for, now or before. */
+export function studentMethod(config: RunConfig, folder: RunFolder): Method {
+  const chosen = (method: Method) => config.methods.includes(method) || folder.finished(method);
+  return STUDENTS.find(chosen)!;
+}
+
+/** From the most elaborate on. */
+const STUDENTS: readonly Method[] = ['sdq', 'sdq-mse', 'qat', 'ptq'];
+
+/** What a run found, from the records of its finished stages. */
+export function runResults(config: RunConfig, dataset: Dataset, folder: RunFolder, backend: string): Results {
+  const records = folder.stages;
+  const scores: Record<string, LanguageScores> = {};
+  for (const record of Object.values(records)) Object.assign(scores, record.scores);
+  if (records.ptq) {
+    scores.ptq =
+      bestObserver(records.ptq.scores) === 'percentile' ? scores.ptqPercentile! : scores.ptqMinMax!;
+  }
+  const { dev, task, unofficialLanguages } = dataset;
+  const perLanguage = (pick: (set: DevSet) => number) =>
+    Object.fromEntries([...dev].map(([language, set]) => [language, pick(set)]));
+  const zeroShot = [...dev.keys()].filter((language) => language !== 'en');
+  const trainings = Object.values(records).flatMap(({ training }) => (training ? [training] : []));
+  return {
+    task: task.name,
+    metric: task.metric,
+    scores,
+    average: mapValues(scores, (byLanguage) => meanScore(byLanguage)),
+    averageZeroShot:
+      zeroShot.length > 0 ? mapValues(scores, (byLanguage) => meanScore(byLanguage, zeroShot)) : {},
+    ...significanceOf(folder.path, dataset, scores),
+    majority: perLanguage((set) => majorityShare(goldOf(set))),
+    examples: perLanguage((set) => goldOf(set).length),
+    remarks: dataset.remarks,
+    cut: perLanguage((set) => sumOver(set, cutExamples)),
+    unofficialLanguages,
+    bytes: {
+      fp32: weightBytes(folder, 'teacher'),
+      [METHOD_VERSIONS[studentMethod(config, folder)]]: weightBytes(folder, 'student'),
+    },
+    trainTokensPerSecond:
+      sum(trainings.map(({ tokens }) => tokens)) / sum(trainings.map(({ seconds }) => seconds)),
+    peakMemoryBytes: Math.max(...Object.values(records).map(({ peakMemoryBytes }) => peakMemoryBytes)),
+    seconds: sum(Object.values(records).map(({ seconds }) => seconds)),
+    stageSeconds: mapValues(records, ({ seconds }) => seconds),
+    backend,
+    machine: `${cpus()[0]?.model.trim()}, ${cpus().length} cores, ${platform()} ${arch()}`,
+    versions: { sdq: VERSION, node: process.versions.node, tfjs: tf.version.tfjs },
+    config,
+  };
+}
+
+function weightBytes(folder: RunFolder, model: 'teacher' | 'student'): number {
+  return statSync(join(folder.file(model), 'model.safetensors')).size;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
