@@ -1,3 +1,5 @@
+export { attentionMapAndOutput, type MapAndOutputOptions } from './attention-map-and-output.ts';
+export { attentionMapKl } from './attention-map-kl.ts';
 export { attentionOutputKl } from './attention-output-kl.ts';
 export { attentionOutputMse } from './attention-output-mse.ts';
 export { type CombinedLoss, combineLosses, type WeightedLoss } from './combine-losses.ts';
@@ -5,6 +7,8 @@ export { hiddenCosine } from './hidden-cosine.ts';
 export { hiddenMse } from './hidden-mse.ts';
 export type { LayerOptions, LayerSelection } from './layers.ts';
 export { logitKl } from './logit-kl.ts';
+export { LOSS_NAMES, type NamedLossOptions, namedLoss } from './named-loss.ts';
 export { projectedAttentionMse } from './projected-attention-mse.ts';
 export { requireComparable } from './require-comparable.ts';
+export { type RelationOptions, selfAttentionRelations } from './self-attention-relations.ts';
 export { type LinearRamp, type WeightSchedule, weightAt } from './weight-schedule.ts';

@@ -1,12 +1,15 @@
 import { type DistillationContext, type DistillationLoss, Random, type Taps } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { attentionMapAndOutput } from './attention-map-and-output.ts';
+import { attentionMapKl } from './attention-map-kl.ts';
 import { attentionOutputKl } from './attention-output-kl.ts';
 import { attentionOutputMse } from './attention-output-mse.ts';
 import { hiddenCosine } from './hidden-cosine.ts';
 import { hiddenMse } from './hidden-mse.ts';
 import { logitKl } from './logit-kl.ts';
 import { projectedAttentionMse } from './projected-attention-mse.ts';
+import { selfAttentionRelations } from './self-attention-relations.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -84,6 +87,37 @@ const cosineDistance = (t: readonly number[], s: readonly number[]) =>
 
 const ALL = range(MODEL.layers);
 
+/** The divergence between relations of a query with the keys of its sequence, the mean over layers, heads and rows. */
+const overRelations =
+  (layers: readonly number[], heads: number, queries: string, keys: string): Reference =>
+  (teacher, student, lengths) => {
+    const offsets = offsetsOf(lengths);
+    const scores = (shown: Shown, layer: number, head: number, row: number, sequence: number) => {
+      const query = part(layerRows(shown, layer, queries)[row]!, head, heads);
+      const all = layerRows(shown, layer, keys).slice(offsets[sequence], offsets[sequence + 1]);
+      return all.map((key) => dot(query, part(key, head, heads)) / Math.sqrt(query.length));
+    };
+    return mean(
+      layers.flatMap((layer) =>
+        range(heads).flatMap((head) =>
+          range(lengths.length).flatMap((sequence) =>
+            range(lengths[sequence]!).map((i) => {
+              const at = [layer, head, offsets[sequence]! + i, sequence] as const;
+              return divergence(scores(teacher, ...at), scores(student, ...at));
+            }),
+          ),
+        ),
+      ),
+    );
+  };
+
+const attentionMaps = overRelations(ALL, MODEL.heads, 'attention.self.query', 'attention.self.key');
+const projections = overRows(ALL, 'attention.output.dense', squaredError);
+const relations = (layers: readonly number[], heads: number): readonly Reference[] =>
+  ['query', 'key', 'value'].map((name) =>
+    overRelations(layers, heads, `attention.self.${name}`, `attention.self.${name}`),
+  );
+
 describe.each<[string, DistillationLoss, Reference]>([
   [
     'logit-kl',
@@ -97,7 +131,23 @@ describe.each<[string, DistillationLoss, Reference]>([
     overRows([2], 'attention.self.output', headDivergence),
   ],
   ['att-mse', attentionOutputMse(), overRows(ALL, 'attention.self.output', squaredError)],
-  ['att-projection-mse', projectedAttentionMse(), overRows(ALL, 'attention.output.dense', squaredError)],
+  ['att-projection-mse', projectedAttentionMse(), projections],
+  ['att-map-kl', attentionMapKl(), attentionMaps],
+  [
+    'att-map-output',
+    attentionMapAndOutput({ map: 2, output: 0.5 }),
+    (...models) => 2 * attentionMaps(...models) + 0.5 * projections(models[0], models[1]),
+  ],
+  [
+    'minilm-relations of the last layer',
+    selfAttentionRelations(),
+    (...models) => sum(relations([2], MODEL.heads).map((reference) => reference(...models))),
+  ],
+  [
+    'minilm-relations of more relation heads',
+    selfAttentionRelations({ layers: [0, 1], relationHeads: 4 }),
+    (...models) => sum(relations([0, 1], 4).map((reference) => reference(...models))),
+  ],
   ['hidden-mse of two layers', hiddenMse({ layers: [0, 2] }), overRows([0, 2], 'output', squaredError)],
   ['hidden-cosine', hiddenCosine(), overRows(ALL, 'output', cosineDistance)],
 ])('%s', (_name, loss, reference) => {
@@ -156,6 +206,21 @@ describe.each<[string, DistillationLoss, Reference]>([
     const tokens = sum(LENGTHS);
     expect(at([3, 2, 1, 0])).toBeCloseTo(expected, 6);
     expect((at([0, 2]) * 4 + at([3, 1]) * 4) / tokens).toBeCloseTo(expected, 6);
+  });
+});
+
+describe('across hidden sizes', () => {
+  it.each<[string, DistillationLoss, readonly Reference[]]>([
+    ['att-map-kl', attentionMapKl(), [attentionMaps]],
+    ['minilm-relations', selfAttentionRelations({ layers: 'all', relationHeads: 4 }), relations(ALL, 4)],
+  ])('%s equals the float64 reference', (_name, loss, references) => {
+    const [teacher, student] = [draw(1, 12), draw(2)];
+    const expected = sum(references.map((reference) => reference(teacher, student, LENGTHS)));
+    const value = tf.tidy(() => {
+      const context = { ...contextOf(LENGTHS), teacher: { ...MODEL, hiddenSize: 12 } };
+      return loss.compute(tapsOf(teacher), tapsOf(student), context).dataSync()[0]!;
+    });
+    expect(Math.abs(value - expected) / expected).toBeLessThan(2e-6);
   });
 });
 

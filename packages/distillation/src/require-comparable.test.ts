@@ -1,9 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { attentionMapKl } from './attention-map-kl.ts';
 import { attentionOutputKl } from './attention-output-kl.ts';
 import { hiddenMse } from './hidden-mse.ts';
 import { logitKl } from './logit-kl.ts';
 import { requireComparable } from './require-comparable.ts';
+import { selfAttentionRelations } from './self-attention-relations.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -40,6 +42,19 @@ describe('requireComparable', () => {
     );
     expect(messageOf(() => requireComparable(losses, TEACHER, { ...TEACHER, heads: 6 }))).toContain(
       'att-kld needs as many heads in both. Of the losses asked for, logit-kl, hidden-mse, hidden-mse still apply.',
+    );
+  });
+
+  it('keeps the losses on relations of tokens across hidden sizes', () => {
+    const losses = [attentionOutputKl(), attentionMapKl(), selfAttentionRelations({ relationHeads: 24 })];
+    expect(messageOf(() => requireComparable(losses, TEACHER, { ...TEACHER, hiddenSize: 192 }))).toContain(
+      'att-kld needs one hidden size. Of the losses asked for, att-map-kl, minilm-relations still apply.',
+    );
+    expect(messageOf(() => requireComparable(losses, TEACHER, { ...TEACHER, heads: 6 }))).toContain(
+      'Of the losses asked for, minilm-relations still applies.',
+    );
+    expect(messageOf(() => requireComparable(losses, TEACHER, { ...TEACHER, hiddenSize: 180 }))).toContain(
+      'minilm-relations needs a number of relation heads, now 24, that divides both hidden sizes',
     );
   });
 

@@ -191,6 +191,18 @@ export interface Addon {
     factor: number,
     out: Floats,
   ): void;
+  relationKl(teacherQ: Floats, teacherK: Floats, q: Floats, k: Floats, offsets: Ints, heads: number): number;
+  relationKlGrad(
+    teacherQ: Floats,
+    teacherK: Floats,
+    q: Floats,
+    k: Floats,
+    offsets: Ints,
+    heads: number,
+    factor: number,
+    dq: Floats,
+    dk: Floats,
+  ): void;
   squaredError(teacher: Floats, student: Floats): number;
   squaredErrorGrad(teacher: Floats, student: Floats, factor: number, out: Floats): void;
   peaks(): SdqCpuPeaks;

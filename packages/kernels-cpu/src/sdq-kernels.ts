@@ -184,6 +184,27 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
       const factor = (floats(dy)[0]! * temperature) / rows;
       addon.softmaxKlGrad(floats(teacher), floats(student), width, 1 / temperature, factor, out);
     }),
+    SdqRelationKl: scalar(({ teacherQ, teacherK, q, k }, attributes) => {
+      const [offsets, heads] = [attributes.offsets as Int32Array, attributes.heads as number];
+      const sum = addon.relationKl(floats(teacherQ), floats(teacherK), floats(q), floats(k), offsets, heads);
+      return sum / (q!.shape[0]! * heads);
+    }),
+    SdqRelationKlGrad({ teacherQ, teacherK, q, k, dy }, attributes) {
+      const [offsets, heads] = [attributes.offsets as Int32Array, attributes.heads as number];
+      const [dq, dk] = [allocate(q!.shape), allocate(k!.shape)];
+      addon.relationKlGrad(
+        floats(teacherQ),
+        floats(teacherK),
+        floats(q),
+        floats(k),
+        offsets,
+        heads,
+        floats(dy)[0]! / (q!.shape[0]! * heads),
+        dq.values,
+        dk.values,
+      );
+      return [dq.info, dk.info];
+    },
     SdqMeanSquaredError: scalar(({ teacher, student }) => {
       const values = floats(student);
       return addon.squaredError(floats(teacher), values) / values.length;

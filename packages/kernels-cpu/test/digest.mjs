@@ -101,8 +101,16 @@ addon.attentionGrad(q, key, v, sums, x, offsets, heads, ...grads);
 record('attention', [context, sums, ...grads]);
 
 record('losses', [
-  Float64Array.of(addon.softmaxKl(q, v, 30, 0.5), addon.squaredError(q, v), addon.sumOfSquares([q, v, bias])),
+  Float64Array.of(
+    addon.softmaxKl(q, v, 30, 0.5),
+    addon.relationKl(q, key, v, v, offsets, heads),
+    addon.squaredError(q, v),
+    addon.sumOfSquares([q, v, bias]),
+  ),
 ]);
+const relationGrads = [0, 1].map(() => new Float32Array(m * k));
+addon.relationKlGrad(q, key, v, x, offsets, heads, 0.1, ...relationGrads);
+record('relationKlGrad', relationGrads);
 const klGrad = new Float32Array(m * k);
 addon.softmaxKlGrad(q, v, 30, 0.5, 0.1, klGrad);
 record('klGrad', [klGrad]);

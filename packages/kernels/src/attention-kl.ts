@@ -1,6 +1,7 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
 import { tidy } from '@tensorflow/tfjs';
-import { matrixShape, requireSameShape, requireShape } from './shapes.ts';
+import { requireHeads } from './packed-heads.ts';
+import { matrixShape, requireSameShape } from './shapes.ts';
 import { softmaxKl } from './softmax-kl.ts';
 
 /**
@@ -26,10 +27,7 @@ import { softmaxKl } from './softmax-kl.ts';
 export function attentionKl(teacher: Tensor, student: Tensor, heads: number): Scalar {
   const [tokens, hidden] = matrixShape('attentionKl', 'teacher', teacher);
   requireSameShape('attentionKl', teacher, student);
-  requireShape(
-    Number.isInteger(heads) && heads > 0 && hidden % heads === 0,
-    () => `attentionKl: ${heads} heads do not divide the hidden size ${hidden}.`,
-  );
+  requireHeads('attentionKl', heads, hidden);
   const rows = [tokens * heads, hidden / heads];
   return tidy(() => softmaxKl(teacher.reshape(rows), student.reshape(rows), 1));
 }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { hasKernel, registerKernelGradient, runKernels } from './native-kernel.ts';
-import { matrixShape, requireSameShape, requireShape } from './shapes.ts';
+import { headsOf, requireHeads, requireOffsets } from './packed-heads.ts';
+import { matrixShape, requireSameShape } from './shapes.ts';
 
 const SdqAttention = 'SdqAttention';
 
@@ -48,11 +49,8 @@ export function attention(
   const [tokens, hidden] = matrixShape('attention', 'q', q);
   requireSameShape('attention', q, k);
   requireSameShape('attention', q, v);
-  requireOffsets(offsets, tokens);
-  requireShape(
-    Number.isInteger(heads) && heads > 0 && hidden % heads === 0,
-    () => `attention: ${heads} heads do not divide the hidden size ${hidden}.`,
-  );
+  requireOffsets('attention', offsets, tokens);
+  requireHeads('attention', heads, hidden);
   if (hasKernel(SdqAttention)) {
     return tf.tidy(() => runKernels(SdqAttention, { q, k, v }, { offsets, heads })[0] as tf.Tensor2D);
   }
@@ -67,22 +65,10 @@ function composed(q: tf.Tensor, k: tf.Tensor, v: tf.Tensor, offsets: Int32Array,
     const start = offsets[i]!;
     const length = offsets[i + 1]! - start;
     if (length === 0) continue;
-    const split = (x: tf.Tensor) =>
-      tf
-        .slice(x as tf.Tensor2D, [start, 0], [length, hidden])
-        .reshape([length, heads, width])
-        .transpose([1, 0, 2]);
+    const split = (x: tf.Tensor) => headsOf(x, start, length, heads);
     const scores = tf.matMul(split(q), split(k), false, true).mul(1 / Math.sqrt(width));
     const context = tf.matMul(tf.softmax(scores), split(v));
     outputs.push(context.transpose([1, 0, 2]).reshape([length, hidden]));
   }
   return outputs.length > 0 ? tf.concat(outputs, 0) : tf.zeros([tokens, hidden]);
-}
-
-function requireOffsets(offsets: Int32Array, tokens: number): void {
-  const rises = offsets.every((offset, i) => i === 0 || offset >= offsets[i - 1]!);
-  requireShape(
-    offsets.length > 0 && offsets[0] === 0 && rises && offsets[offsets.length - 1] === tokens,
-    () => `attention: the offsets must rise from 0 to the number of token rows, ${tokens}.`,
-  );
 }

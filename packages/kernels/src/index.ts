@@ -26,6 +26,7 @@ export { linear } from './linear.ts';
 export { meanSquaredError } from './mean-squared-error.ts';
 export { minMax } from './min-max.ts';
 export { type LinearQuantization, quantizedLinear } from './quantized-linear.ts';
+export { type Relation, relationKl } from './relation-kl.ts';
 export { roundHalfEven } from './round-half-even.ts';
 export { IGNORED_LABEL, softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 export { softmaxKl } from './softmax-kl.ts';

@@ -155,6 +155,43 @@ export function softmaxKlReference(teacher: ArrayLike<number>, classes: number, 
   };
 }
 
+/** The sum over heads and token rows of KL between teacher's and student's softmax(q k^T / sqrt(d)). */
+export function relationKlReference(
+  teacher: readonly [q: ArrayLike<number>, k: ArrayLike<number>],
+  offsets: Int32Array,
+  heads: number,
+) {
+  const p = relations(...teacher, offsets, heads);
+  return (q: Float64Array, k: Float64Array): Float64Array => {
+    const own = relations(q, k, offsets, heads);
+    return Float64Array.of(
+      sum(p.map((row, i) => sum(row.map((value, j) => value * Math.log(value / own[i]![j]!))))),
+    );
+  };
+}
+
+/** softmax(q k^T / sqrt(d)) by rows, of each head in each sequence. */
+function relations(q: ArrayLike<number>, k: ArrayLike<number>, offsets: Int32Array, heads: number) {
+  const hidden = q.length / offsets[offsets.length - 1]!;
+  const width = hidden / heads;
+  const rows: Float64Array[] = [];
+  for (let s = 0; s + 1 < offsets.length; s++) {
+    const [start, end] = [offsets[s]!, offsets[s + 1]!];
+    for (let head = 0; head < heads; head++) {
+      for (let i = start; i < end; i++) {
+        const scores = new Float64Array(end - start);
+        for (let j = start; j < end; j++) {
+          for (let f = head * width; f < (head + 1) * width; f++) {
+            scores[j - start]! += (q[i * hidden + f]! * k[j * hidden + f]!) / Math.sqrt(width);
+          }
+        }
+        rows.push(softmaxReference(scores));
+      }
+    }
+  }
+  return rows;
+}
+
 /** Half to even, written by cases. */
 export function roundHalfEven(x: number): number {
   const below = Math.floor(x);

@@ -16,6 +16,7 @@ import {
   minMax,
   quantizedLinear,
   quantizeRows,
+  relationKl,
   softmaxCrossEntropy,
   softmaxKl,
   spanRows,
@@ -30,6 +31,7 @@ import {
   layerNormReference,
   linearReference,
   quantizedLinearReference,
+  relationKlReference,
   roundHalfEven,
   softmaxKlReference,
   spanCrossEntropyReference,
@@ -327,6 +329,73 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         inputs: [normals([5, 96], 18)],
         run: (student) => attentionKl(teacher, student!, 3),
         reference: softmaxKlReference(teacher.dataSync(), 32, 1),
+      });
+    });
+
+    describe('relationKl', () => {
+      for (const [name, offsets, heads, hidden, teacherHidden] of [
+        ['uneven and empty sequences', [0, 5, 5, 6, 17], 2, 12, 12],
+        ['a teacher of another hidden size', [0, 4, 9], 3, 6, 12],
+        ['more rows than a block', [0, 140], 1, 3, 3],
+        ['more keys than a part of a row', [0, 3, 268], 1, 2, 2],
+      ] as const) {
+        const layout = Int32Array.from(offsets);
+        const tokens = layout[layout.length - 1]!;
+        it(`equals its reference: ${name}`, () => {
+          const [teacherQ, teacherK] = [
+            normals([tokens, teacherHidden], 34),
+            normals([tokens, teacherHidden], 35),
+          ];
+          return checkOp({
+            inputs: [36, 37].map((seed) => normals([tokens, hidden], seed)),
+            // The sum, so that the gradients are not small against the tolerance.
+            run: (q, k) =>
+              relationKl({ q: teacherQ, k: teacherK }, { q: q!, k: k! }, layout, heads).mul(tokens * heads),
+            reference: relationKlReference([teacherQ.dataSync(), teacherK.dataSync()], layout, heads),
+          });
+        });
+      }
+
+      const offsets = Int32Array.of(0, 4, 9);
+
+      it('adds up the gradients of one tensor on both sides', () => {
+        const teacher = normals([9, 6], 38);
+        const values = teacher.dataSync();
+        const reference = relationKlReference([values, values], offsets, 3);
+        return checkOp({
+          inputs: [normals([9, 6], 39)],
+          run: (x) => relationKl({ q: teacher, k: teacher }, { q: x!, k: x! }, offsets, 3).mul(27),
+          reference: (x) => reference(x, x),
+        });
+      });
+
+      it('is zero, with a zero gradient, for the teacher itself, and sends that no gradient', () => {
+        const [q, k] = [normals([9, 6], 40), normals([9, 6], 41)];
+        const loss = (q: tf.Tensor, k: tf.Tensor, teacherQ: tf.Tensor, teacherK: tf.Tensor) =>
+          relationKl({ q: teacherQ, k: teacherK }, { q, k }, offsets, 3);
+        expect(loss(q, k, q, k).dataSync()[0]).toBe(0);
+        const gradients = tf.grads((...x) =>
+          loss(x[0]!, x[1]!, x[2]!, x[3]!).add(x[2]!.sum()).add(x[3]!.sum()),
+        )([q, k, q.clone(), k.clone()]);
+        const largest = (x: tf.Tensor) => x.abs().max().dataSync()[0];
+        for (const gradient of gradients.slice(0, 2)) expect(largest(gradient)).toBeLessThanOrEqual(1e-7);
+        for (const gradient of gradients.slice(2)) expect(largest(gradient.sub(1))).toBe(0);
+        expect(relationKl({ q, k }, { q: normals([9, 6], 42), k }, offsets, 3).dataSync()[0]).toBeGreaterThan(
+          0,
+        );
+      });
+
+      it('is 0 without tokens, and refuses shapes that do not fit', () => {
+        const of = (tokens: number, hidden: number) => {
+          const x = tf.zeros([tokens, hidden]);
+          return { q: x, k: x };
+        };
+        expect(relationKl(of(0, 6), of(0, 6), Int32Array.of(0), 3).dataSync()[0]).toBe(0);
+        expect(errorCode(() => relationKl(of(9, 6), of(9, 6), Int32Array.of(0, 8), 3))).toBe('bad-shape');
+        expect(errorCode(() => relationKl(of(8, 6), of(9, 6), offsets, 3))).toBe('bad-shape');
+        expect(errorCode(() => relationKl(of(9, 4), of(9, 6), offsets, 3))).toBe('bad-shape');
+        const uneven = { q: tf.zeros([9, 6]), k: tf.zeros([9, 3]) };
+        expect(errorCode(() => relationKl(of(9, 6), uneven, offsets, 3))).toBe('bad-shape');
       });
     });
 

@@ -13,14 +13,14 @@ use napi_derive::napi;
 pub const QUERY_ROWS: usize = 128;
 
 /// Where the sequences and heads lie in the packed rows.
-struct Layout<'a> {
+pub struct Layout<'a> {
     offsets: &'a [i32],
-    heads: usize,
-    hidden: usize,
+    pub heads: usize,
+    pub hidden: usize,
 }
 
 impl Layout<'_> {
-    fn new(offsets: &[i32], heads: u32, size: usize) -> Layout<'_> {
+    pub fn new(offsets: &[i32], heads: u32, size: usize) -> Layout<'_> {
         let rows = offsets.last().map_or(0, |&last| last as usize);
         let heads = heads as usize;
         assert!(
@@ -43,16 +43,16 @@ impl Layout<'_> {
         }
     }
 
-    fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.hidden / self.heads
     }
 
-    fn scale(&self) -> f32 {
+    pub fn scale(&self) -> f32 {
         1.0 / (self.width() as f32).sqrt()
     }
 
-    /// Runs `job(head, rows of one sequence)` for each sequence and head, the longest sequences first.
-    fn for_each_unit(&self, job: impl Fn(usize, std::ops::Range<usize>) + Send + Sync) {
+    /// Each head of each sequence that has tokens, as (head, rows): the longest sequences first.
+    pub fn units(&self) -> Vec<(usize, std::ops::Range<usize>)> {
         let mut sequences: Vec<_> = self
             .offsets
             .windows(2)
@@ -60,13 +60,18 @@ impl Layout<'_> {
             .collect();
         sequences.retain(|rows| !rows.is_empty());
         sequences.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
-        for_each(sequences.len() * self.heads, |unit| {
-            job(unit % self.heads, sequences[unit / self.heads].clone());
-        });
+        let heads = |rows: std::ops::Range<usize>| (0..self.heads).map(move |head| (head, rows.clone()));
+        sequences.into_iter().flat_map(heads).collect()
+    }
+
+    /// Runs `job(head, rows of one sequence)` for each unit.
+    fn for_each_unit(&self, job: impl Fn(usize, std::ops::Range<usize>) + Send + Sync) {
+        let units = self.units();
+        for_each(units.len(), |unit| job(units[unit].0, units[unit].1.clone()));
     }
 
     /// One head's features from row `row` on.
-    fn view<'a>(&self, data: &'a [f32], row: usize, head: usize) -> View<'a> {
+    pub fn view<'a>(&self, data: &'a [f32], row: usize, head: usize) -> View<'a> {
         View::rows(&data[row * self.hidden + head * self.width()..], self.hidden)
     }
 }

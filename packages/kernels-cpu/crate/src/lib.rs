@@ -38,5 +38,6 @@ mod peaks;
 mod quantize;
 mod quantized_linear;
 mod reduce;
+mod relations;
 mod softmax;
 mod threads;

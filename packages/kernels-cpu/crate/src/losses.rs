@@ -77,9 +77,9 @@ fn kl_grad_body<const FMA: bool>(
     }
 }
 
-per_path! { fn kl_rows(teacher: &[f32], student: &[f32], width: usize, inverse: f32) -> f64 = kl_body }
+per_path! { pub fn kl_rows(teacher: &[f32], student: &[f32], width: usize, inverse: f32) -> f64 = kl_body }
 per_path! {
-    fn kl_grad_rows(teacher: &[f32], student: &[f32], width: usize, inverse: f32, factor: f32, out: &mut [f32])
+    pub fn kl_grad_rows(teacher: &[f32], student: &[f32], width: usize, inverse: f32, factor: f32, out: &mut [f32])
         = kl_grad_body
 }
 
