@@ -129,6 +129,36 @@ export function program(): Command {
     )
     .action(async (model, flags) => (await import('./export-command.ts')).exportCommand(model, flags));
 
+  sdq
+    .command('trim')
+    .description(
+      'cut the vocabulary of a model to the pieces that some languages need; the rest stays as it is',
+    )
+    .argument('<model>', "a model folder, fp32 or quantized: a checkpoint, or a run's teacher or student")
+    .requiredOption(
+      '--languages <codes>',
+      'as en,de,...: every single character of their scripts stays',
+      listFlag,
+    )
+    .requiredOption(
+      '--corpus <files...>',
+      'text files, a text a line, whose pieces stay; {lg} in a name stands for each language',
+    )
+    .requiredOption('--out <folder>', 'the folder to write')
+    .option(
+      '--max-pieces <number>',
+      'keep so many pieces, the most frequent (default: all that occur)',
+      numberFlag,
+    )
+    .option('--force', 'replace the folder if a trim wrote it')
+    .option('--quiet', 'show no progress')
+    .option('--json', 'print JSON on standard output')
+    .addHelpText(
+      'after',
+      "\nExample:\n  sdq trim runs/pos/student --languages en,de --corpus 'text/{lg}.txt' --out pos-en-de",
+    )
+    .action(async (model, flags) => (await import('./trim-command.ts')).trimCommand(model, flags));
+
   common(sdq.command('verify'))
     .description(
       'compare an exported model on real text with the model that it was made from, run in process',
@@ -207,6 +237,24 @@ export function program(): Command {
       'list the kernels of each run with their share of the time and of what the machine can do',
     )
     .action(async (flags) => (await import('./bench-command.ts')).benchCommand(flags));
+
+  common(sdq.command('analyze'))
+    .description("where quantization loses what: each tensor's error, its own and accumulated; sensitivity")
+    .argument('<folder>', 'a run, whose student is compared with its teacher too, or a fine-tuned model')
+    .option('--task <name>', "the XGLUE task (default: the run's)")
+    .option('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
+    .option('--plan <name>', `${PLAN_HELP} (default: the run's, or w8a8)`)
+    .option('--languages <codes>', 'the dev languages to measure on (default: all there are)', listFlag)
+    .option('--dev-limit <number>', 'so many dev examples of each language', numberFlag, 8)
+    .option('--calibration-batches <number>', 'batches of 1,024 tokens that set ranges', numberFlag, 8)
+    .option('--max-length <number>', "cut longer texts to so many tokens (default: the task's)", numberFlag)
+    .option('--sensitivity', 'measure the sensitivity to each site too: two passes over the texts a site')
+    .option(
+      '--out <folder>',
+      'write analysis.json and analysis.html there (default: into the run and its report)',
+    )
+    .addHelpText('after', '\nExample:\n  sdq analyze runs/pos --sensitivity')
+    .action(async (folder, flags) => (await import('./analyze-command.ts')).analyzeCommand(folder, flags));
 
   sdq
     .command('doctor')

@@ -64,10 +64,10 @@ it('replaces neither the model, nor what no export wrote', async () => {
   mkdirSync(other);
   writeFileSync(join(other, 'thesis.txt'), '');
   await expect(writeStagedFolder(other, options(true), put('x'))).rejects.toThrow(
-    'is no folder that an export wrote',
+    'by which this command knows what it wrote',
   );
   await expect(writeStagedFolder(join(other, 'thesis.txt'), options(true), put('x'))).rejects.toThrow(
-    'is no folder that an export wrote',
+    'by which this command knows what it wrote',
   );
   expect(readdirSync(other)).toEqual(['thesis.txt']);
 });

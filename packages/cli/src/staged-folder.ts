@@ -70,6 +70,9 @@ async function requireFree(
   }
   const files = await readdir(target).catch(() => undefined);
   if (files === undefined || (files.length > 0 && !files.includes(marker))) {
-    throw new SdqError('path-exists', `${folder} is no folder that an export wrote: choose another.`);
+    throw new SdqError(
+      'path-exists',
+      `${folder} holds no ${marker}, by which this command knows what it wrote: choose another.`,
+    );
   }
 }

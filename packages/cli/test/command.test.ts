@@ -78,6 +78,25 @@ describe('sdq run, evaluate and predict', () => {
     expect(labels).toEqual(['farm', 'sky']);
   });
 
+  it('trim the student to the words of a corpus, which then predicts the same', () => {
+    const [student, trimmed, corpus] = [join(out, 'student'), join(root, 'trimmed'), join(root, 'en.txt')];
+    writeFileSync(corpus, 'the cow the milk\nthe star and the moon\n');
+    const asked = ['trim', student, '--languages', 'en,de', '--corpus', corpus, '--out', trimmed];
+    const { status, stdout } = sdq([...asked, '--quiet']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/\b26 pieces before, 12 now; word embeddings 0\.0 MB before/);
+    expect(JSON.parse(readFileSync(join(trimmed, 'trim.json'), 'utf8')).coverage[0].tokens).toBe(9);
+    const predict = (folder: string) => sdq(['predict', folder, '--json'], 'the cow the star\n').stdout;
+    expect(predict(trimmed)).toBe(predict(student));
+
+    expect(sdq(asked).stderr).toMatch(/exists: choose another, or replace it with --force/);
+    expect(sdq([...asked, '--force', '--quiet']).status).toBe(0);
+    expect(sdq([...asked, '--force', '--max-pieces', '0']).stderr).toMatch(/--max-pieces is 0/);
+    expect(sdq(['trim', student, '--languages', 'q1', '--corpus', corpus, '--out', 'x']).stderr).toMatch(
+      /"q1" is no code of a language/,
+    );
+  });
+
   it('spend a budget of bytes by measured error, in a plan that a run takes', () => {
     const [plan, mixed] = [join(root, 'plan.json'), join(root, 'mixed')];
     const asked = ['plan', join(out, 'teacher'), '--task', 'NC', '--xglue', data, '--out', plan, '--quiet'];
@@ -109,6 +128,29 @@ describe('sdq run, evaluate and predict', () => {
     expect(sdq([...asked, '--budget', '2KB']).stderr).toMatch(/too small: the weights need at least 2/);
     expect(sdq([...asked, '--budget', 'much']).stderr).toMatch(/"much" is no number of bytes/);
     expect(sdq(['plan', model, '--budget', '1MB']).stderr).toMatch(/give --task and --xglue/);
+  });
+
+  it('analyze where the error is, in the report of a run and of a model alone', () => {
+    const { status, stdout } = sdq(['analyze', out, '--sensitivity', '--dev-limit', '6', '--quiet']);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/encoder\.layer\.\*\.attention\.self \(heads\) +[\d.]+ dB/);
+    expect(stdout).toMatch(/After training: Of the \d+ outputs in a layer/);
+    const analysis = JSON.parse(readFileSync(join(out, 'analysis.json'), 'utf8'));
+    expect(analysis).toMatchObject({ task: 'NC', plan: 'w8a8', languages: ['de', 'en'] });
+    expect(analysis.errors.student).toHaveLength(analysis.errors.ptq.length);
+    expect(analysis.sensitivity.sites).toHaveLength(3 + 12 + 2);
+    const report = readFileSync(join(out, 'report.html'), 'utf8');
+    expect(report).toContain('Score per language');
+    expect(report.match(/<svg/g)).toHaveLength(2 + 4 + 2);
+
+    const alone = join(root, 'analysis');
+    const asked = ['analyze', join(out, 'teacher'), '--plan', 'w4a8', '--out', alone, '--quiet'];
+    expect(sdq([...asked, '--task', 'NC', '--xglue', data]).status).toBe(0);
+    expect(readFileSync(join(alone, 'analysis.html'), 'utf8').match(/<svg/g)).toHaveLength(2);
+    const four = JSON.parse(readFileSync(join(alone, 'analysis.json'), 'utf8'));
+    const logits = ({ errors }: typeof analysis) => errors.ptq.at(-1).accumulated.mse;
+    expect(logits(four)).toBeGreaterThan(10 * logits(analysis));
+    expect(sdq(asked).stderr).toMatch(/is no folder of a run: give --task and --xglue/);
   });
 
   it('run on the wasm backend too', () => {

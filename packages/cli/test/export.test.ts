@@ -156,7 +156,7 @@ describe('bad input gets one sentence, and nothing is written', () => {
     await refused(student, { out: student, force: true }, /holds the model itself/);
     await refused(student, { out: made, force: true }, /holds the model itself/);
     await refused(student, { out: data }, /exists: choose another, or replace it with --force/);
-    await refused(student, { out: data, force: true }, /is no folder that an export wrote/);
+    await refused(student, { out: data, force: true }, /by which this command knows what it wrote/);
   });
 
   it('files that are damaged', async () => {

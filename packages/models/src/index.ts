@@ -39,7 +39,9 @@ export {
 export {
   type Encoding,
   loadTokenizer,
+  readTokenizerJson,
   Tokenizer,
   type WindowEncoding,
   type WordEncoding,
 } from './tokenizer.ts';
+export { type TrimmedTokenizer, trimTokenizer } from './trim-tokenizer.ts';

@@ -81,6 +81,11 @@ export class Tokenizer {
     this.pair = readTemplate(tokenizer, true, source);
   }
 
+  /** The ids of all pieces, those of special tokens among them. */
+  vocabulary(): ReadonlyMap<string, number> {
+    return this.tokenizer.get_vocab(true);
+  }
+
   /**
    * The ids [tokens] of a text, or of a pair of texts, cut to `maxLength`: from the end of the longer text first.
    *
@@ -239,9 +244,7 @@ export class Tokenizer {
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const path = join(folder, TOKENIZER_FILE);
-  const json = await readBoundedJson(path, MAX_TOKENIZER_BYTES);
-  if (typeof json !== 'object' || json === null)
-    throw new SdqError('bad-checkpoint', `${path} is not an object.`);
+  const json = await readTokenizerJson(folder);
   let tokenizer: JsonTokenizer;
   try {
     tokenizer = new JsonTokenizer(json, {});
@@ -251,6 +254,19 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const unknownId = tokenizer.token_to_id('<unk>') ?? tokenizer.token_to_id('[UNK]');
   if (unknownId === undefined) throw new SdqError('bad-checkpoint', `${path} has no token <unk> or [UNK].`);
   return new Tokenizer(tokenizer, unknownId, path);
+}
+
+/**
+ * What a folder's tokenizer.json says, unchecked.
+ *
+ * @throws SdqError 'path-not-found', or 'bad-checkpoint' when the file is too large or no JSON object
+ */
+export async function readTokenizerJson(folder: string): Promise<object> {
+  const path = join(folder, TOKENIZER_FILE);
+  const json = await readBoundedJson(path, MAX_TOKENIZER_BYTES);
+  if (typeof json !== 'object' || json === null)
+    throw new SdqError('bad-checkpoint', `${path} is not an object.`);
+  return json;
 }
 
 /** How many pieces of each text stay when the longer one is cut first, as the Hugging Face library does. */

@@ -1,3 +1,6 @@
+export { type Analysis, attentionFinding, type PlaceError, placeErrors } from './analysis.ts';
+export { analysisPage, placeTable } from './analysis-page.ts';
+export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
 export {
   type BudgetOptions,
@@ -79,3 +82,4 @@ export {
   syntheticModel,
 } from './synthetic-model.ts';
 export { type TrainingRecipe, type TrainingRequest, type TrainingSummary, train } from './trainer.ts';
+export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim.ts';

@@ -1,10 +1,10 @@
-import { BarChart, CustomChart } from 'echarts/charts';
+import { BarChart, CustomChart, LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import type { Range95 } from './comparison.ts';
 
-use([BarChart, CustomChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
+use([BarChart, CustomChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
 
 /** Okabe and Ito's palette, which colour-blind readers can tell apart. */
 export const COLOURS = ['#333333', '#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7'];
@@ -103,6 +103,31 @@ export function barChart(
     xAxis: { type: 'category', data: [...categories], axisLabel: { interval: 0 } },
     yAxis: { type: 'value' },
     series: series.flatMap((one, place) => [bars(one), ...whiskers(one, place, series.length)]),
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return `<div class="plot">${svg}</div>`;
+}
+
+/** Lines over categories as SVG; a value that is null leaves a gap. */
+export function lineChart(
+  categories: readonly string[],
+  series: readonly { readonly name: string; readonly values: readonly (number | null)[] }[],
+  axis: { readonly name: string; readonly logarithmic?: boolean },
+): string {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 960, height: 340 });
+  chart.setOption({
+    animation: false,
+    color: COLOURS,
+    legend: { top: 0, data: series.map(({ name }) => name) },
+    grid: { left: 70, right: 10, top: 60, bottom: 40 },
+    xAxis: { type: 'category', name: 'layer', nameLocation: 'middle', nameGap: 25, data: [...categories] },
+    yAxis: { type: axis.logarithmic ? 'log' : 'value', name: axis.name, scale: true },
+    series: series.map(({ name, values }) => ({
+      type: 'line' as const,
+      name,
+      data: values.map((value) => value ?? '-'),
+    })),
   });
   const svg = chart.renderToSVGString();
   chart.dispose();

@@ -1,3 +1,5 @@
+import type { Analysis } from './analysis.ts';
+import { analysisHtml } from './analysis-page.ts';
 import { languagesThat } from './comparison.ts';
 import {
   barChart,
@@ -15,9 +17,9 @@ import { meanScore, type Results, scoreTable, sortLanguages, VERSION_LABELS } fr
 
 /**
  * One self-contained HTML page about a run: scores per language, what each version lost and whether that is
- * significant, the gap between languages, sizes, speed, and how to repeat it.
+ * significant, the gap between languages, sizes, speed, where the error is if that was analyzed, and how to repeat it.
  */
-export function reportPage(results: Results): string {
+export function reportPage(results: Results, analysis?: Analysis): string {
   const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`);
   return htmlPage(
     `sdq: ${results.task}`,
@@ -35,6 +37,7 @@ ${tableHtml(changeRows(results))}
 ${tableHtml(fairnessRows(results))}
 <h2>Size and speed</h2>
 ${tableHtml(factRows(results))}
+${analysis ? analysisHtml(analysis) : ''}
 <h2>How to repeat it</h2>
 <p>The whole configuration, seed included:</p>
 <pre>${escapeHtml(JSON.stringify(results.config, null, 2))}</pre>

@@ -120,16 +120,21 @@ function integerClassifier(quantized: QuantizedModel): QuantizedClassifier | und
 
 /** Classifies by floats: activations are rounded to their grids, weights lie on theirs already. */
 export function fakeQuantizedClassifier(quantized: QuantizedModel): QuantizedClassifier {
-  const { grids, perToken = new Map<Site, number>() } = quantized;
   const model = dequantizeModel(quantized);
+  const plan = studentPlan(quantized);
+  const options = { grids: new Map(quantized.grids), weightsAreQuantized: true };
+  return {
+    classify: (batch) => logitsOf(model, new FakeQuantizedOps(new FloatOps(), plan, options), batch),
+    dispose: () => disposeModel(model),
+  };
+}
+
+/** What the inputs of a finished model's sites get; its weights lie on their grids already. */
+export function studentPlan({ grids, perToken = new Map<Site, number>() }: QuantizedModel): ResolvedPlan {
   const plan = new Map<Site, PlanRule>();
   for (const site of grids.keys()) plan.set(site, { match: site, activationBits: 8 });
   for (const [site, activationBits] of perToken) {
     plan.set(site, { match: site, activationBits, activationScheme: 'per-token' });
   }
-  const options = { grids: new Map(grids), weightsAreQuantized: true };
-  return {
-    classify: (batch) => logitsOf(model, new FakeQuantizedOps(new FloatOps(), plan, options), batch),
-    dispose: () => disposeModel(model),
-  };
+  return plan;
 }

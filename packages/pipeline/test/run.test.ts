@@ -206,6 +206,19 @@ it('tags words, and keeps the count of tensors', async () => {
   expect(results.average.sdq).toBeGreaterThan(0.95);
 });
 
+it.each([
+  ['w8a8-dynamic', 8, 12],
+  ['w2a8', 2, 0],
+])('trains a student of another plan: %s', async (plan, bits, tokenwise) => {
+  const { results } = await start('POS', plan, { methods: ['sdq'], plan });
+  expect(results.average.sdq).toBeGreaterThan(0.9);
+  const { weights, perToken } = await loadQuantizedModel(join(root, plan, 'student'));
+  expect(weights.get('encoder.layer.1.output.dense.weight')!.bits).toBe(bits);
+  expect([...(perToken ?? new Map()).keys()].filter((site) => site.startsWith('encoder'))).toHaveLength(
+    tokenwise,
+  );
+});
+
 it('finds answers in contexts that are longer than the model, and keeps the count of tensors', async () => {
   writeTinyQuestions(data);
   const before = tf.memory().numTensors;

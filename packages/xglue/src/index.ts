@@ -9,7 +9,7 @@ export type {
 } from './examples.ts';
 export { taskLabels } from './labels.ts';
 export { type FoundLanguage, listLanguages } from './layout.ts';
-export type { DataNote } from './lines.ts';
+export { type DataNote, readLines, strictly } from './lines.ts';
 export { accuracy } from './metrics/accuracy.ts';
 export { answerExactMatch, answerF1 } from './metrics/answer-match.ts';
 export { corpusBleu } from './metrics/bleu.ts';

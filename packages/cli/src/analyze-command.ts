@@ -1,0 +1,96 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SdqError } from '@sdq/core';
+import { writeFileAtomically } from '@sdq/models';
+import {
+  type Analysis,
+  analysisPage,
+  analyze,
+  attentionFinding,
+  placeTable,
+  type Results,
+  reportPage,
+  runToAnalyze,
+} from '@sdq/pipeline';
+import { selectBackend } from './backend.ts';
+import { planFlag } from './plan-flag.ts';
+import type { CommonFlags } from './run-command.ts';
+import { TerminalReporter } from './terminal-reporter.ts';
+import { textTable } from './text-table.ts';
+
+/** The flags of `sdq analyze`. */
+export interface AnalyzeFlags extends CommonFlags {
+  readonly task?: string;
+  readonly xglue?: string;
+  readonly plan?: string;
+  readonly languages?: string[];
+  readonly devLimit: number;
+  readonly calibrationBatches: number;
+  readonly maxLength?: number;
+  readonly sensitivity?: boolean;
+  readonly out?: string;
+}
+
+/**
+ * `sdq analyze`: where quantization loses what. Of a run it compares the student with the teacher too, and writes
+ * analysis.json and the report anew; of a model it writes analysis.json and analysis.html where `--out` says.
+ */
+export async function analyzeCommand(folder: string, flags: AnalyzeFlags): Promise<void> {
+  const plan = flags.plan === undefined ? undefined : planFlag(flags.plan);
+  const run = runToAnalyze(folder);
+  const [task, data] = [flags.task ?? run?.task, flags.xglue ?? run?.data];
+  if (task === undefined || data === undefined) {
+    throw new SdqError('bad-option', `${folder} is no folder of a run: give --task and --xglue too.`);
+  }
+  const reporter = new TerminalReporter(process.stderr, flags.quiet);
+  await selectBackend(flags.backend, reporter);
+  const { languages, devLimit, calibrationBatches, sensitivity = false } = flags;
+  const maxLength = flags.maxLength ?? run?.maxLength;
+  const analysis = await analyze(
+    {
+      model: run?.model ?? folder,
+      student: run?.student,
+      plan: plan ?? run?.plan ?? 'w8a8',
+      ...{ task, data, maxLength, languages, devLimit, calibrationBatches, sensitivity },
+    },
+    reporter,
+  );
+  await write(analysis, flags.out ?? (run && folder), run ? folder : undefined);
+  process.stdout.write(flags.json ? `${JSON.stringify(analysis)}\n` : `${summary(analysis)}\n`);
+}
+
+async function write(analysis: Analysis, out: string | undefined, run: string | undefined): Promise<void> {
+  if (out === undefined) return;
+  mkdirSync(out, { recursive: true });
+  await writeFileAtomically(join(out, 'analysis.json'), `${JSON.stringify(analysis, null, 2)}\n`);
+  if (run !== out) return writeFileAtomically(join(out, 'analysis.html'), analysisPage(analysis));
+  const results = JSON.parse(readFileSync(join(run, 'results.json'), 'utf8')) as Results;
+  return writeFileAtomically(join(run, 'report.html'), reportPage(results, analysis));
+}
+
+function summary({ errors, sensitivity }: Analysis): string {
+  const parts = [textTable(placeTable(errors.ptq)), '', `After training: ${attentionFinding(errors.ptq)}`];
+  if (errors.student) {
+    parts.push(
+      '',
+      textTable(placeTable(errors.student)),
+      '',
+      `The student: ${attentionFinding(errors.student)}`,
+    );
+  }
+  if (sensitivity) {
+    const most = [...sensitivity.sites].sort((a, b) => b.only.error - a.only.error).slice(0, 10);
+    const rows = most.map(({ site, only, allBut }) => [
+      site,
+      ...[only, allBut].flatMap(({ error, changed }) => [
+        error.toExponential(1),
+        `${(100 * changed).toFixed(2)} %`,
+      ]),
+    ]);
+    parts.push(
+      '',
+      textTable([['most sensitive', 'only this', 'changed', 'all but this', 'changed'], ...rows]),
+    );
+  }
+  return parts.join('\n');
+}

@@ -1,0 +1,106 @@
+import { type Analysis, attentionFinding, decibels, placeErrors, placeOf } from './analysis.ts';
+import { escapeHtml, htmlPage, lineChart, tableHtml } from './page.ts';
+
+/** A self-contained HTML page about where quantization loses what. */
+export function analysisPage(analysis: Analysis): string {
+  return htmlPage(`sdq: ${analysis.task}, error per site`, analysisHtml(analysis));
+}
+
+/** The same as a part of a report. */
+export function analysisHtml(analysis: Analysis): string {
+  const { ptq, student } = analysis.errors;
+  const kinds = [
+    ['after training', ptq] as const,
+    ...(student ? [['of the student', student] as const] : []),
+  ];
+  return `<h2>Error per site</h2>
+<p>${escapeHtml(`Plan ${analysis.plan}, ${analysis.tokens} tokens of dev text in ${analysis.languages.join(', ')}. SQNR in dB, the larger the better: 20 dB more is a tenth of the error.`)}</p>
+${kinds
+  .map(
+    ([name, errors]) => `<p class="lead">${escapeHtml(`Quantized ${name}: ${attentionFinding(errors)}`)}</p>
+<h3>${escapeHtml(`Accumulated error, ${name}`)}</h3>
+${errorChart(errors, 'accumulated')}
+<h3>${escapeHtml(`Own error of each output, ${name}`)}</h3>
+${errorChart(errors, 'local')}
+${tableHtml(placeTable(errors))}`,
+  )
+  .join('\n')}
+${analysis.sensitivity ? sensitivityHtml(analysis.sensitivity) : ''}`;
+}
+
+/** The mean error of each place in the layers as rows of text, the largest first. */
+export function placeTable(errors: Analysis['errors']['ptq']): string[][] {
+  return [
+    ['output', 'accumulated SQNR', 'accumulated MSE', 'own SQNR'],
+    ...placeErrors(errors).map(({ place, part, sqnr, mse, localSqnr }) => [
+      part === 'attention' ? `${place} (heads)` : place,
+      decibels(sqnr),
+      mse.toExponential(1),
+      decibels(localSqnr),
+    ]),
+  ];
+}
+
+function errorChart(errors: Analysis['errors']['ptq'], kind: 'local' | 'accumulated'): string {
+  // Queries, keys and values would double the lines: they stand in the table.
+  const outputs = errors.filter(
+    ({ site, part }) => part !== 'weight' && part !== 'input' && !/\.(query|key|value)$/.test(site),
+  );
+  return layerChart(
+    outputs.map((error) => ({ site: error.site, value: error[kind].sqnr })),
+    { name: 'SQNR, dB' },
+  );
+}
+
+function sensitivityHtml({ all, sites }: NonNullable<Analysis['sensitivity']>): string {
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  const most = [...sites].sort((a, b) => b.only.error - a.only.error).slice(0, 12);
+  return `<h2>Sensitivity</h2>
+<p>${escapeHtml(`How far the logits move: squared error relative to their square, and the predictions that change. With the whole plan ${all.error.toExponential(1)} and ${percent(all.changed)}.`)}</p>
+<h3>With only this site quantized</h3>
+${layerChart(
+  sites.map(({ site, only }) => ({ site, value: only.error > 0 ? only.error : null })),
+  { name: 'error', logarithmic: true },
+)}
+<h3>With all but this site quantized</h3>
+${layerChart(
+  sites.map(({ site, allBut }) => ({ site, value: allBut.error > 0 ? allBut.error : null })),
+  { name: 'error' },
+)}
+${tableHtml([
+  ['most sensitive', 'only this', 'changed', 'all but this', 'changed'],
+  ...most.map(({ site, only, allBut }) => [
+    site,
+    only.error.toExponential(1),
+    percent(only.changed),
+    allBut.error.toExponential(1),
+    percent(allBut.changed),
+  ]),
+])}`;
+}
+
+/** A line a place in the layers, over the layers. */
+function layerChart(
+  values: readonly { readonly site: string; readonly value: number | null }[],
+  axis: Parameters<typeof lineChart>[2],
+): string {
+  const series = new Map<string, (number | null)[]>();
+  for (const { site, value } of values) {
+    const found = placeOf(site);
+    if (!found) continue;
+    const line = series.get(found.place) ?? [];
+    line[found.layer] = value;
+    series.set(found.place, line);
+  }
+  const layers = Math.max(0, ...[...series.values()].map(({ length }) => length));
+  // The beginning that all names share says nothing.
+  const short = (place: string) => place.slice(place.indexOf('*.') + 2);
+  return lineChart(
+    Array.from({ length: layers }, (_, i) => String(i)),
+    [...series].map(([place, line]) => ({
+      name: short(place),
+      values: Array.from({ length: layers }, (_, i) => line[i] ?? null),
+    })),
+    axis,
+  );
+}

@@ -1,0 +1,88 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadTokenizer, saveQuantizedModel } from '@sdq/models';
+import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { recorder } from '../test/recorder.ts';
+import { writeTinyModel } from '../test/tiny-task.ts';
+import { packBatch } from './batches.ts';
+import { tensorsFrom } from './encoder-model.ts';
+import { loadClassifier } from './load-classifier.ts';
+import { loadSavedModel } from './saved-model.ts';
+import { quantizeModel } from './student.ts';
+import { trim } from './trim.ts';
+
+let root: string;
+const at = (name: string) => join(root, name);
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'sdq-trim-'));
+  await writeTinyModel(at('fp32'), 16, { kind: 'sequence-classification', labels: ['x', 'y', 'z'] });
+  const saved = await loadSavedModel(at('fp32'));
+  if ('weights' in saved) throw new Error('The model is not in floats.');
+  const model = { ...saved, parameters: tensorsFrom(saved.tensors) };
+  const plan = resolvePlan(
+    createPlan('embeddings-int4').map((rule) => ({ ...rule, weight: int4 })),
+    sitesOf(model.parameters),
+  );
+  await saveQuantizedModel(at('int4'), quantizeModel(model, plan, new Map()), { tokenizerFrom: at('fp32') });
+  writeFileSync(at('en.txt'), 'the cow saw the goat\n\nthe old barn\n');
+  writeFileSync(at('de.txt'), 'the gull near\r\n');
+});
+
+const int4 = createPlan([{ match: '**', weight: 'int4-per-group-8' }])[0]!.weight!;
+
+afterAll(() => rmSync(root, { recursive: true }));
+
+async function logits(folder: string, text: string): Promise<number[]> {
+  const { classify, tokenizer } = await loadClassifier(folder);
+  const { ids, tokenTypes } = tokenizer.encodeTyped(text, undefined, 32);
+  const example = { ids, tokenTypes, labels: Int32Array.of(0), rows: Int32Array.of(0) };
+  return [...(await classify(packBatch([example], [0]))).dataSync()];
+}
+
+it.each(['fp32', 'int4'])(
+  'gives the same outputs, bit for bit, on text whose pieces stay: %s',
+  async (kind) => {
+    const out = at(`${kind}-out`);
+    mkdirSync(out);
+    const options = { model: at(kind), languages: ['en', 'de', 'fr'], corpus: [at('{lg}.txt')] };
+    const report = await trim(options, out, recorder());
+    expect(report.pieces).toEqual({ before: 26, after: 14 });
+    expect(report.embeddingBytes.after / report.embeddingBytes.before).toBeCloseTo(14 / 26);
+    expect(report.coverage).toEqual([
+      { source: 'en', lines: 2, tokens: 8, lostShare: 0, unseenShare: 3 / 5 },
+      { source: 'de', lines: 1, tokens: 3, lostShare: 0, unseenShare: 1 },
+    ]);
+    for (const text of ['the old goat saw the gull', 'barn near cow']) {
+      expect(await logits(out, text)).toEqual(await logits(at(kind), text));
+    }
+    expect((await loadTokenizer(out)).vocabulary().has('▁boat')).toBe(false);
+  },
+);
+
+it('keeps the most frequent pieces of a corpus when only so many may stay, and says what is lost', async () => {
+  mkdirSync(at('few'));
+  const options = { model: at('fp32'), languages: ['en'], corpus: [at('en.txt')], maxPieces: 5 };
+  const report = await trim(options, at('few'), recorder());
+  // Beside the 4 special tokens: the single characters "▁" and "▁a", and of 8 tokens the three of "the" and two more.
+  expect(report.pieces.after).toBe(4 + 5);
+  expect(report.coverage[0]).toEqual({
+    source: at('en.txt'),
+    lines: 2,
+    tokens: 8,
+    lostShare: 3 / 8,
+    unseenShare: 3 / 5,
+  });
+});
+
+it('refuses a corpus that is not there or holds nothing, before anything is written', async () => {
+  writeFileSync(at('empty.txt'), '\n \n');
+  const asked = (corpus: string) =>
+    trim({ model: at('fp32'), languages: ['en'], corpus: [corpus] }, at('none'), recorder());
+  await expect(asked(at('no-{lg}.txt'))).rejects.toThrow(/There is no file .*no-\{lg\}\.txt for any of en/);
+  await expect(asked(at('no.txt'))).rejects.toThrow('no.txt');
+  await expect(asked(at('empty.txt'))).rejects.toThrow('holds no text');
+  expect(existsSync(at('none'))).toBe(false);
+});
