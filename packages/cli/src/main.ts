@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { SdqError } from '@sdq/core';
+import { INTERRUPTED } from './interruption.ts';
 import { program } from './program.ts';
 
 try {
@@ -7,7 +8,7 @@ try {
 } catch (error) {
   if (error instanceof SdqError) {
     process.stderr.write(`sdq: ${error.message}\n`);
-    process.exitCode = 2;
+    process.exitCode = error.code === 'interrupted' ? INTERRUPTED : 2;
   } else if (error instanceof Error && error.name === 'RuntimeError') {
     process.stderr.write(
       'sdq: The wasm backend broke off, most likely out of memory: lower --tokens-per-batch.\n',

@@ -68,6 +68,11 @@ export function program(): Command {
     .option('--alpha <number>', 'the weight of the logit divergence', numberFlag)
     .option('--beta <number>', 'the weight of the attention-output loss', numberFlag)
     .option('--temperature <number>', 'the temperature of the logit divergence', numberFlag)
+    .option(
+      '--checkpoint-steps <number>',
+      'save what is needed to go on after each so many steps (default: about once a minute)',
+      numberFlag,
+    )
     .addHelpText('after', '\nExample:\n  sdq run --task POS --xglue data/xglue --out runs/pos')
     .action(async (flags) => {
       await (await import('./run-command.ts')).runCommand(flags);

@@ -3,6 +3,7 @@ import { fetchDefaultCheckpoint } from '@sdq/models';
 import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
 import { topicsFolder } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
+import { interruptible } from './interruption.ts';
 import { planFlag } from './plan-flag.ts';
 import { duration, TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
@@ -37,6 +38,7 @@ export interface RunFlags extends CommonFlags {
   readonly alpha?: number;
   readonly beta?: number;
   readonly temperature?: number;
+  readonly checkpointSteps?: number;
 }
 
 /** `sdq run`: the main job on a task of XGLUE. */
@@ -50,7 +52,9 @@ export async function runCommand(given: RunFlags): Promise<Results> {
   const backend = await selectBackend(flags.backend, reporter);
   reporter.message(`Running on ${backend}.`);
   if (backend.startsWith('wasm')) limitBatches(flags, reporter);
-  const results = await run(options(model), reporter, backend);
+  const results = await interruptible(reporter, (signal) =>
+    run(options(model), reporter, { backend, signal, checkpointSteps: flags.checkpointSteps }),
+  );
   process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, flags.out)}\n`);
   return results;
 }

@@ -29,7 +29,7 @@ beforeAll(async () => {
     methods: ['ptq'],
     finetune: { epochs: 8, learningRate: 0.005, tokensPerBatch: 128 },
   });
-  await run(config, silent, 'sdq-cpu');
+  await run(config, silent, { backend: 'sdq-cpu' });
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 

@@ -15,7 +15,8 @@ export type SdqErrorCode =
   | 'bad-value'
   | 'bad-plan'
   | 'too-long'
-  | 'unavailable';
+  | 'unavailable'
+  | 'interrupted';
 
 /**
  * An error that the caller can act on: one sentence that names what is at fault and what to do.

@@ -18,6 +18,8 @@ export interface AdamWStepOptions {
   readonly learningRate: number;
   /** Multiplies each gradient first, to clip or to average; 1 unless given. */
   readonly gradientScale?: number;
+  /** What the learning rate of a parameter is multiplied by, by its name; 1 unless given. */
+  readonly rateOf?: (name: string) => number;
   /** The decay of a parameter by its name; 0 unless given. */
   readonly weightDecay?: (name: string) => number;
 }
@@ -99,6 +101,7 @@ export class AdamW {
     variables: Readonly<Record<string, tf.Variable>>,
     options: AdamWStepOptions,
   ): void {
+    const names = Object.keys(gradients);
     const updates = Object.entries(gradients).map(([name, gradient]): AdamUpdate => {
       const variable = variables[name];
       if (!variable) throw new SdqError('missing-tensor', `The gradient "${name}" has no variable.`);
@@ -109,15 +112,17 @@ export class AdamW {
     this.count++;
     const native = hostKernels();
     if (native) {
-      native.adamW(updates, this.stepConstants(options));
+      for (const [rate, group] of groupByRate(names, updates, options)) {
+        native.adamW(group, this.stepConstants(options, rate));
+      }
       return;
     }
-    const names = Object.keys(gradients);
     updates.forEach((update, i) => {
-      const next = composedUpdate(update, this.stepConstants(options));
+      const name = names[i]!;
+      const next = composedUpdate(update, this.stepConstants(options, options.rateOf?.(name)));
       update.mean.dispose();
       update.square.dispose();
-      this.moments.set(names[i]!, next);
+      this.moments.set(name, next);
     });
   }
 
@@ -155,8 +160,9 @@ export class AdamW {
     const weightDecay = options.weightDecay?.(name) ?? 0;
     const update = { table, rowIds, slots, gradients: rowGradients, means, squares, weightDecay };
     const native = hostKernels();
-    if (native) native.adamWRows(update, this.stepConstants(options));
-    else composedRowsUpdate(update, this.stepConstants(options));
+    const constants = this.stepConstants(options, options.rateOf?.(name));
+    if (native) native.adamWRows(update, constants);
+    else composedRowsUpdate(update, constants);
   }
 
   /** Copies of the moments, and the step count. */
@@ -215,8 +221,9 @@ export class AdamW {
     this.count = 0;
   }
 
-  private stepConstants({ learningRate, gradientScale = 1 }: AdamWStepOptions): AdamStep {
-    return { ...this.constants, learningRate, gradientScale, step: Math.max(1, this.count) };
+  private stepConstants({ learningRate, gradientScale = 1 }: AdamWStepOptions, rate = 1): AdamStep {
+    const step = Math.max(1, this.count);
+    return { ...this.constants, learningRate: learningRate * rate, gradientScale, step };
   }
 
   private momentsOf(name: string, shape: number[]): Moments {
@@ -262,6 +269,20 @@ export class AdamW {
     }
     return { slots, means: moments.means, squares: moments.squares };
   }
+}
+
+/** The updates of parameters that share a learning rate. */
+function groupByRate(
+  names: readonly string[],
+  updates: readonly AdamUpdate[],
+  { rateOf = () => 1 }: AdamWStepOptions,
+): Map<number, AdamUpdate[]> {
+  const groups = new Map<number, AdamUpdate[]>();
+  updates.forEach((update, i) => {
+    const rate = rateOf(names[i]!);
+    groups.set(rate, [...(groups.get(rate) ?? []), update]);
+  });
+  return groups;
 }
 
 function enlarged(values: Float32Array, length: number): Float32Array {

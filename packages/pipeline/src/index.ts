@@ -43,6 +43,7 @@ export {
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
+export { layerRates } from './layer-decay.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 export {
   type Classifier,
@@ -54,7 +55,7 @@ export {
 export { reportPage } from './report.ts';
 export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';
-export { run } from './run.ts';
+export { type RunEnvironment, run } from './run.ts';
 export {
   defaultMaxLength,
   METHODS,
@@ -64,8 +65,9 @@ export {
   resolveRunConfig,
 } from './run-config.ts';
 export { loadSavedModel, type SavedModel } from './saved-model.ts';
-export { warmupLinear } from './schedule.ts';
+export { warmupCosine, warmupLinear } from './schedule.ts';
 export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
+export type { StepContext, StepFigures, StepLoss, StepRequest } from './step-runner.ts';
 export {
   calibratedModel,
   dequantizeModel,
@@ -81,5 +83,16 @@ export {
   type SyntheticOptions,
   syntheticModel,
 } from './synthetic-model.ts';
-export { type TrainingRecipe, type TrainingRequest, type TrainingSummary, train } from './trainer.ts';
+export {
+  type CheckpointOptions,
+  type TrainingRecipe,
+  type TrainingRequest,
+  type TrainingRequest,
+  type TrainingState,
+  type TrainingSummary,
+  type TrainingSummary,
+  train,
+  train,
+} from './trainer.ts';
+export { TRAINING_DEFAULTS, type TrainingRecipe } from './training-recipe.ts';
 export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim.ts';

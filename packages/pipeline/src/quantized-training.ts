@@ -1,4 +1,4 @@
-import type { AffineGrid, Site } from '@sdq/core';
+import type { AffineGrid, ObserverState, Site } from '@sdq/core';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import { FloatOps } from '@sdq/models';
 import {
@@ -34,7 +34,7 @@ export function quantizedTraining(
   teacher: EncoderModel,
   plan: ResolvedPlan,
   ranges: SiteRanges,
-  { distillation }: Pick<RunConfig, 'distillation'>,
+  { distillation, quantized }: Pick<RunConfig, 'distillation' | 'quantized'>,
 ): QuantizedTraining {
   const combined = distillationFor(method, distillation, teacher.config);
   const observers = new Map(
@@ -46,7 +46,9 @@ export function quantizedTraining(
     loss: (student, batch, { random, prepared, step, totalSteps }) => {
       const collector = new TapCollector(combined ?? { taps: () => false }, student.config);
       const float = new FloatOps({ dropout: random, onTap: collector.onTap });
-      const logits = lossLogits(student, new FakeQuantizedOps(float, plan, { grids, observers }), batch);
+      const observing = step < quantized.observerShare * totalSteps;
+      const ops = new FakeQuantizedOps(float, plan, { grids, ...(observing && { observers }) });
+      const logits = lossLogits(student, ops, batch);
       const task = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
       if (!combined) return { total: task, parts: { task } };
       const taps = { logits, sites: collector.sites };
@@ -56,6 +58,15 @@ export function quantizedTraining(
     },
     classifier: (student) => (batch) =>
       logitsOf(student, new FakeQuantizedOps(new FloatOps(), plan, { grids: new Map(grids) }), batch),
+    state: {
+      save: () => ({ observers: [...observers], grids: [...grids] }),
+      restore: (saved) => {
+        const state = saved as { observers: [Site, ObserverState][]; grids: [Site, AffineGrid][] };
+        for (const [site, observer] of state.observers)
+          observers.set(site, MovingAverageObserver.from(observer));
+        for (const [site, grid] of state.grids) grids.set(site, grid);
+      },
+    },
   };
   return { step, grids };
 }

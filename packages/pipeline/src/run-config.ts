@@ -1,15 +1,6 @@
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
-
-const recipe = z.strictObject({
-  epochs: z.int().min(1).max(1000),
-  learningRate: z.number().positive().max(1),
-  warmupShare: z.number().min(0).lt(1),
-  weightDecay: z.number().min(0).max(1),
-  clipNorm: z.number().positive(),
-  tokensPerBatch: z.int().min(16).max(1_000_000),
-  dropout: z.number().min(0).lt(1),
-});
+import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
 
 /** The quantized versions of the teacher that a run can make. */
 export const METHODS = ['ptq', 'qat', 'sdq', 'sdq-mse'] as const;
@@ -52,9 +43,12 @@ const runConfig = z.strictObject({
   calibrationBatches: z.int().min(1).max(10_000),
   trainEmbeddings: z.boolean(),
   /** How the fp32 teacher is fine-tuned. */
-  finetune: recipe,
+  finetune: trainingRecipe,
   /** How QAT and SDQ train the quantized student. */
-  quantized: recipe,
+  quantized: trainingRecipe.extend({
+    /** The share of the steps in which moving averages set the ranges of activations; then the ranges stay as they are. */
+    observerShare: z.number().min(0).max(1),
+  }),
   distillation: z.strictObject({
     /** The weight of the task's own cross-entropy. */
     task: z.number().min(0),
@@ -102,7 +96,6 @@ export function defaultMaxLength(task: string): number {
  * ```
  */
 export function resolveRunConfig(options: RunOptions): RunConfig {
-  const training = { warmupShare: 0.1, weightDecay: 0.01, clipNorm: 1, tokensPerBatch: 1024 };
   const parsed = runConfig.safeParse({
     seed: 0,
     methods: ['ptq', 'qat', 'sdq'],
@@ -112,17 +105,18 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
     trainEmbeddings: false,
     ...options,
     finetune: {
-      ...training,
+      ...TRAINING_DEFAULTS,
       epochs: FINETUNE_EPOCHS[options.task] ?? 3,
       learningRate: 1e-4,
       dropout: 0.1,
       ...options.finetune,
     },
     quantized: {
-      ...training,
+      ...TRAINING_DEFAULTS,
       epochs: QUANTIZED_EPOCHS[options.task] ?? 1,
       learningRate: 2e-5,
       dropout: 0,
+      observerShare: 1,
       ...options.quantized,
     },
     distillation: { task: 1, logits: 1, attention: 100, temperature: 1, ...options.distillation },

@@ -1,9 +1,9 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Reporter, type RunEvent, SdqError } from '@sdq/core';
 import { writeFileAtomically } from '@sdq/models';
-import type { RunConfig } from './run-config.ts';
+import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 
 const CONFIG_FILE = 'config.json';
 const STAGES_FILE = 'stages.json';
@@ -42,7 +42,7 @@ export class RunFolder {
     const configFile = join(path, CONFIG_FILE);
     const stagesFile = join(path, STAGES_FILE);
     const asked = JSON.parse(JSON.stringify(config)) as unknown;
-    if (existsSync(configFile) && !isDeepStrictEqual(sameRun(readJson(configFile)), sameRun(asked))) {
+    if (existsSync(configFile) && !isDeepStrictEqual(sameRun(readConfig(configFile)), sameRun(asked))) {
       throw new SdqError(
         'path-exists',
         `${path} holds a run of another configuration: choose another folder, or delete that one.`,
@@ -82,10 +82,16 @@ export class RunFolder {
     return this.records;
   }
 
-  /** Notes that a stage is finished: what it wrote must be whole by now. */
+  /** Notes that a stage is finished: what it wrote must be whole by now. Its checkpoints are removed. */
   async finish(stage: string, record: StageRecord): Promise<void> {
     this.records = { ...this.records, [stage]: record };
     await writeFileAtomically(this.file(STAGES_FILE), `${JSON.stringify(this.records, null, 2)}\n`);
+    rmSync(this.checkpoints(stage), { recursive: true, force: true });
+  }
+
+  /** The folder of a stage's checkpoints. */
+  checkpoints(stage: string): string {
+    return this.file(join('checkpoints', stage));
   }
 
   /** A reporter that also appends each event to events.jsonl. */
@@ -109,6 +115,11 @@ export class RunFolder {
 /** What must agree for two configurations to be of one run: all but the methods, each of which stands alone. */
 function sameRun(config: unknown): unknown {
   return { ...(config as object), methods: null };
+}
+
+/** The configuration of a run that is there; options that have come since then have their defaults. */
+function readConfig(file: string): unknown {
+  return JSON.parse(JSON.stringify(resolveRunConfig(readJson(file) as RunOptions)));
 }
 
 function readJson(file: string): unknown {

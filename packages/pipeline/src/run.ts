@@ -1,4 +1,4 @@
-import { Random, type Reporter } from '@sdq/core';
+import { Random, type Reporter, SdqError } from '@sdq/core';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import {
   FloatOps,
@@ -49,25 +49,43 @@ import {
 } from './run-results.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { type ModelStep, trainModel } from './train-model.ts';
-import type { TrainingRecipe, TrainingSummary } from './trainer.ts';
+import type { TrainingSummary } from './trainer.ts';
+import type { TrainingRecipe } from './training-recipe.ts';
+
+/** How a run runs: nothing of it changes the result. */
+export interface RunEnvironment {
+  /** What the tensors run on, for the record. */
+  readonly backend: string;
+  /** Once aborted, the run saves where it is, and ends with an SdqError `interrupted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Training saves a checkpoint after each so many steps; absent: about once a minute. */
+  readonly checkpointSteps?: number | undefined;
+}
 
 /**
  * The main job: fine-tunes the fp32 teacher on English, quantizes it after training (PTQ), by quantization-aware
  * training (QAT) and by self-distilled quantization (SDQ), scores each in every language, and saves the teacher
  * and the int8 student in the run folder with `results.json` and `report.html`.
  *
- * A run that was interrupted goes on behind its last finished stage. Source: O'Neill and Dutta 2023,
+ * A run that was interrupted at any moment goes on when it is asked for again, and gives the same bits. Source: O'Neill and Dutta 2023,
  * "Self-Distilled Quantization", sections 3 and 4.
  *
- * @param backend - what the tensors run on, for the record
- * @throws SdqError for bad input, before anything is written
+ * @throws SdqError for bad input, before anything is written; `interrupted` when the signal asked for it; as `train`
  */
-export async function run(config: RunConfig, reporter: Reporter, backend: string): Promise<Results> {
+export async function run(
+  config: RunConfig,
+  reporter: Reporter,
+  environment: RunEnvironment,
+): Promise<Results> {
+  const { checkpointSteps = 1 } = environment;
+  if (!(Number.isInteger(checkpointSteps) && checkpointSteps > 0)) {
+    throw new SdqError('bad-option', `Checkpoints cannot come after each ${checkpointSteps} steps.`);
+  }
   createPlan(config.plan);
   const tokenizer = await loadTokenizer(config.model);
   const dataset = loadDataset(config, tokenizer);
   const folder = RunFolder.open(config.out, config);
-  return new Run(config, dataset, folder, folder.reporter(reporter), backend).all();
+  return new Run(config, dataset, folder, folder.reporter(reporter), environment).all();
 }
 
 class Run {
@@ -79,7 +97,7 @@ class Run {
     private readonly dataset: Dataset,
     private readonly folder: RunFolder,
     private readonly reporter: Reporter,
-    private readonly backend: string,
+    private readonly environment: RunEnvironment,
   ) {
     this.head = { kind: headKind(dataset.task), labels: dataset.labels };
   }
@@ -100,7 +118,7 @@ class Run {
       );
     }
     disposeModel(teacher);
-    const results = runResults(this.config, this.dataset, this.folder, this.backend);
+    const results = runResults(this.config, this.dataset, this.folder, this.environment.backend);
     await writeFileAtomically(this.folder.file('results.json'), `${JSON.stringify(results, null, 2)}\n`);
     await writeFileAtomically(this.folder.file('report.html'), reportPage(results));
     return results;
@@ -193,9 +211,12 @@ class Run {
 
   /** Trains copies of the parameters of `start` as a stage of this run. */
   private descend(stage: string, start: EncoderModel, recipe: TrainingRecipe, step: ModelStep) {
-    const { config, dataset, reporter } = this;
-    const { seed, trainEmbeddings } = config;
-    return trainModel({ stage, start, step, recipe, dataset, seed, trainEmbeddings, reporter });
+    const { dataset, reporter, folder } = this;
+    const { seed, trainEmbeddings } = this.config;
+    const { signal, checkpointSteps: everySteps } = this.environment;
+    const checkpoints = { folder: folder.checkpoints(stage), everySteps };
+    const common = { dataset, seed, trainEmbeddings, reporter, checkpoints, signal };
+    return trainModel({ stage, start, step, recipe, ...common });
   }
 
   /** The score in every language; the predictions are kept in the run folder. */
@@ -209,6 +230,12 @@ class Run {
       let before = 0;
       for (const [language, set] of dev) {
         const evaluation = await evaluateLanguage(classify, this.dataset, language, set, (done) => {
+          if (this.environment.signal?.aborted) {
+            throw new SdqError(
+              'interrupted',
+              `Interrupted while scoring ${stage}: give the same command again to go on.`,
+            );
+          }
           const tokens = before + done;
           this.reporter.progress(tokens, { 'tokens/s': (1000 * tokens) / (performance.now() - started) });
         });

@@ -4,13 +4,9 @@ import type { Dataset } from './dataset.ts';
 import { type EncoderModel, trainableCopies, WORD_EMBEDDINGS } from './encoder-model.ts';
 import { scoreLanguages } from './evaluate-language.ts';
 import type { Classifier } from './predict.ts';
-import {
-  type StepContext,
-  type StepLoss,
-  type TrainingRecipe,
-  type TrainingSummary,
-  train,
-} from './trainer.ts';
+import type { StepContext, StepLoss } from './step-runner.ts';
+import { type CheckpointOptions, type TrainingState, type TrainingSummary, train } from './trainer.ts';
+import type { TrainingRecipe } from './training-recipe.ts';
 
 /** What a step of training a model computes. */
 export interface ModelStep {
@@ -19,6 +15,8 @@ export interface ModelStep {
   readonly loss: (student: EncoderModel, batch: Batch, context: StepContext) => StepLoss;
   /** How the model classifies when it is scored on English dev. */
   readonly classifier: (student: EncoderModel) => Classifier;
+  /** What the loss keeps from step to step. */
+  readonly state?: TrainingState | undefined;
 }
 
 /** One stage of training of a model. */
@@ -32,6 +30,8 @@ export interface ModelTraining {
   readonly seed: number;
   readonly trainEmbeddings: boolean;
   readonly reporter: Reporter;
+  readonly checkpoints?: CheckpointOptions | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Trains copies of a model's parameters and gives the model that has them. */
@@ -53,6 +53,9 @@ export async function trainModel(
     recipe,
     seed: training.seed,
     reporter: training.reporter,
+    checkpoints: training.checkpoints,
+    signal: training.signal,
+    state: step.state,
     sparse: trainEmbeddings ? WORD_EMBEDDINGS : undefined,
     prepare: step.prepare,
     loss: (batch, context) => {

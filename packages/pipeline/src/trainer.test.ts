@@ -1,69 +1,31 @@
-import { Random, type RunEvent } from '@sdq/core';
-import { embedding, linear, softmaxCrossEntropy } from '@sdq/kernels';
+import type { RunEvent } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { recorder } from '../test/recorder.ts';
-import type { EncodedExample } from './encoded-example.ts';
-import { type TrainingRecipe, train } from './trainer.ts';
+import { toyExamples as examples, toyLoss, toyRecipe, toyVariables } from '../test/toy-training.ts';
+import { train } from './trainer.ts';
+import type { TrainingRecipe } from './training-recipe.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
-const recipe: TrainingRecipe = {
-  epochs: 10,
-  learningRate: 0.05,
-  warmupShare: 0.1,
-  weightDecay: 0.01,
-  clipNorm: 1,
-  tokensPerBatch: 24,
-  dropout: 0,
-};
-
-/** A class a text, told by its first token: a look-up and a linear learn it. */
-const examples: EncodedExample[] = Array.from({ length: 60 }, (_, i) => ({
-  ids: Int32Array.from({ length: 2 + (i % 5) }, (_, j) => (j === 0 ? i % 6 : 6 + j)),
-  labels: Int32Array.of(i % 3),
-}));
-
-function start(): Map<string, tf.Variable> {
-  const random = new Random(9);
-  const draw = (rows: number, columns: number) =>
-    tidyVariable(() =>
-      tf.tensor2d(
-        Float32Array.from({ length: rows * columns }, () => 0.1 * random.normal()),
-        [rows, columns],
-      ),
-    );
-  return new Map([
-    ['embeddings.weight', draw(20, 4)],
-    ['classifier.weight', draw(3, 4)],
-    ['classifier.bias', tidyVariable(() => tf.zeros([3]))],
-  ]);
-}
-
-/** A variable whose first value is no tensor of its own. */
-function tidyVariable(value: () => tf.Tensor): tf.Variable {
-  return tf.tidy(() => tf.variable(value()));
-}
-
-async function descend(options: { sparse?: string; seed?: number; scale?: number } = {}) {
-  const variables = start();
+async function descend(
+  options: { sparse?: string; seed?: number; scale?: number; recipe?: Partial<TrainingRecipe> } = {},
+) {
+  const variables = toyVariables();
   const events: RunEvent[] = [];
   const tensors: number[] = [];
   const summary = await train({
     stage: 'test',
     examples,
     variables,
-    recipe,
+    recipe: { ...toyRecipe, ...options.recipe },
     seed: options.seed ?? 0,
     reporter: recorder(events),
     sparse: options.sparse,
-    loss: (batch, { rows }) => {
+    loss: (batch, context) => {
       tensors.push(tf.memory().numTensors);
-      const table = rows ?? variables.get('embeddings.weight')!;
-      const first = embedding(embedding(table as tf.Tensor2D, batch.ids), batch.offsets.slice(0, -1));
-      const logits = linear(first, variables.get('classifier.weight')!, variables.get('classifier.bias')!);
-      const total = softmaxCrossEntropy(logits, batch.labels).mul(options.scale ?? 1) as tf.Scalar;
-      return { total, parts: { task: total } };
+      const { total, parts } = toyLoss(variables, batch, context);
+      return { total: total.mul(options.scale ?? 1) as tf.Scalar, parts };
     },
   });
   const values = [...variables.values()].map((variable) => [...variable.dataSync()]);
@@ -97,7 +59,7 @@ describe('train', () => {
   });
 
   it('changes only the rows that batches name when a table is sparse', async () => {
-    const before = [...start().get('embeddings.weight')!.dataSync()];
+    const before = [...toyVariables().get('embeddings.weight')!.dataSync()];
     const { values, events } = await descend({ sparse: 'embeddings.weight' });
     const after = values[0]!;
     const changed = Array.from({ length: 20 }, (_, row) => before.slice(4 * row, 4 * row + 4)).map((row, i) =>
@@ -110,7 +72,7 @@ describe('train', () => {
 
   it('stops at a loss that is not finite, and names the step and the examples', async () => {
     await expect(descend({ scale: Number.NaN })).rejects.toThrow(
-      /loss of "test" is NaN at step 1, on the examples \d+/,
+      /loss of "test" is NaN at step 1, on the examples \d+.*, and "embeddings.weight" has a gradient of norm NaN/,
     );
   });
 });

@@ -1,177 +1,320 @@
-import { Random, type Reporter, SdqError, type Taps, yieldToEvents } from '@sdq/core';
-import { AdamW, embedding, globalNorm } from '@sdq/kernels';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { Random, type Reporter, SdqError, yieldToEvents } from '@sdq/core';
+import type { SafetensorsValue } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
-import { type Batch, groupByTokens, packBatch } from './batches.ts';
-import type { EncodedExample } from './encoded-example.ts';
-import { compactRows } from './row-compaction.ts';
-import { warmupLinear } from './schedule.ts';
-import { disposeTaps, keptTaps } from './teacher-signal.ts';
-
-/** How one stage of training runs. */
-export interface TrainingRecipe {
-  readonly epochs: number;
-  /** The largest learning rate, reached after the warm-up. */
-  readonly learningRate: number;
-  /** The share of all steps in which the learning rate rises, in [0, 1). */
-  readonly warmupShare: number;
-  /** Decoupled weight decay of matrices; biases and LayerNorm have none. */
-  readonly weightDecay: number;
-  /** The largest global norm of the gradients. */
-  readonly clipNorm: number;
-  readonly tokensPerBatch: number;
-  /** The share of activations that dropout zeroes, in [0, 1). */
-  readonly dropout: number;
-}
-
-/** The loss of one step: the sum to descend, and its parts for the log. */
-export interface StepLoss {
-  readonly total: tf.Scalar;
-  readonly parts: Readonly<Record<string, tf.Scalar>>;
-}
+import { examplesHash } from './examples-hash.ts';
+import { type StepRequest, StepRunner } from './step-runner.ts';
+import { loadTrainingCheckpoint, saveCheckpoint, type TrainingCheckpoint } from './training-checkpoint.ts';
+import { planSteps, type TrainingStep } from './training-steps.ts';
+import { WeightAverage } from './weight-average.ts';
 
 /** What {@link train} needs. */
-export interface TrainingRequest {
-  readonly stage: string;
-  readonly examples: readonly EncodedExample[];
-  /** The parameters to train, by name; their values change in place. */
-  readonly variables: ReadonlyMap<string, tf.Variable>;
-  readonly recipe: TrainingRecipe;
+export interface TrainingRequest extends StepRequest {
   readonly seed: number;
   readonly reporter: Reporter;
-  /** The loss of a batch; it may draw from `random`, which is the same for the same seed and step. */
-  readonly loss: (batch: Batch, step: StepContext) => StepLoss;
-  /** What the teacher shows for a batch, taken outside of the gradient's tape; the trainer disposes it. */
-  readonly prepare?: ((batch: Batch) => Taps) | undefined;
-  /** The score on English dev, after each epoch. */
+  /** The score on English dev, as often as the recipe says. */
   readonly evaluate?: (() => Promise<number>) | undefined;
-  /** The table of which a step trains only the rows that the batch's ids name. */
-  readonly sparse?: string | undefined;
+  /** What changes in training beside the variables and is saved with them. */
+  readonly state?: TrainingState | undefined;
+  /** Where checkpoints are kept; without it, training that is interrupted starts anew. */
+  readonly checkpoints?: CheckpointOptions | undefined;
+  /** Once aborted, training saves a checkpoint behind the step that it is in, and stops. */
+  readonly signal?: AbortSignal | undefined;
 }
 
-/** What the loss of a step may use. */
-export interface StepContext {
-  readonly step: number;
-  readonly totalSteps: number;
-  readonly random: Random;
-  /** What `prepare` returned. */
-  readonly prepared: Taps | undefined;
-  /** With `sparse`: the table's rows [unique ids, hidden] that the batch's ids count in. */
-  readonly rows: tf.Variable | undefined;
+/** What a loss keeps from step to step, such as moving averages, as plain data that JSON can hold. */
+export interface TrainingState {
+  save(): unknown;
+  /** Puts what `save` gave in the place of the state of now. */
+  restore(saved: unknown): void;
+}
+
+/** Where and how often training saves what it needs to go on. */
+export interface CheckpointOptions {
+  /** A folder of its own for this stage. */
+  readonly folder: string;
+  /**
+   * Saves after each so many steps; absent: once a minute, and more seldom where that would take more than 2 % of the time.
+   */
+  readonly everySteps?: number | undefined;
 }
 
 /** What a stage of training did. */
 export interface TrainingSummary {
   readonly steps: number;
   readonly tokens: number;
+  /** Without scoring and saving. */
   readonly seconds: number;
 }
 
+const SECONDS_BETWEEN_SAVES = 60;
+const LARGEST_SHARE_OF_SAVING = 0.02;
+const [WEIGHTS, AVERAGES, MOMENTS] = ['weights/', 'averages/', 'adamw/'];
+
+/** Where a training stands. */
+interface Progress {
+  step: number;
+  tokens: number;
+  seconds: number;
+  /** The last score on English dev, and the step that it is of. */
+  score: number | undefined;
+  scoredStep: number;
+  best: { readonly score: number; readonly step: number } | undefined;
+  scoresSinceBest: number;
+}
+
 /**
- * Trains variables by AdamW with warm-up, linear decay and clipping of the global gradient norm, on batches
+ * Trains variables by AdamW with warm-up, decay of the learning rate and clipping of the global gradient norm, on batches
  * filled by token budget.
  *
- * The order of the data, every random mask and so the result depend on the seed alone.
+ * The order of the data, every random mask and so the result depend on the seed alone. With checkpoints, training that was
+ * interrupted at any moment goes on when it is asked for again, and gives the same bits as without the interruption.
  *
- * @throws SdqError `bad-value` when the loss or a gradient is no longer finite: names the step and the examples
+ * @throws SdqError `bad-value` when the loss or a gradient is no longer finite: names the step, the examples and the
+ * parameter with the largest gradient, and leaves the last checkpoint. `interrupted` when the signal asked for it.
+ * `bad-checkpoint` when the checkpoint is of other data or of another recipe
  */
 export async function train(request: TrainingRequest): Promise<TrainingSummary> {
-  const { stage, examples, variables, recipe, reporter } = request;
-  const random = new Random(request.seed).fork(stage);
-  const lengths = examples.map(({ ids }) => ids.length);
-  const epochs = Array.from({ length: recipe.epochs }, (_, epoch) =>
-    groupByTokens(lengths, recipe.tokensPerBatch, random.fork(`epoch ${epoch}`)),
-  );
-  const totalSteps = epochs.reduce((sum, groups) => sum + groups.length, 0);
-  const totalTokens = recipe.epochs * lengths.reduce((a, b) => a + b, 0);
-  const optimizer = new AdamW();
-  const dense = new Map([...variables].filter(([name]) => name !== request.sparse));
-  const leaves = [...dense.values()];
-  const started = performance.now();
-  let step = 0;
-  let tokens = 0;
-  let evaluating = 0;
-  let score: number | undefined;
-  reporter.start(stage, totalTokens, 'tokens');
+  const training = new Training(request);
   try {
-    for (const groups of epochs) {
-      for (const group of groups) {
-        const batch = packBatch(examples, group);
-        const figures = trainStep(batch, step);
-        tokens += batch.ids.length;
-        step += 1;
-        const seconds = (performance.now() - started - evaluating) / 1000;
-        reporter.event({ event: 'step', stage, step, ...figures, tokensPerSecond: tokens / seconds });
-        reporter.progress(tokens, {
-          'tokens/s': tokens / seconds,
-          loss: figures.loss,
-          ...(score === undefined ? {} : { 'en dev': score }),
-        });
-        await yieldToEvents();
-      }
-      if (request.evaluate) {
-        const before = performance.now();
-        score = await request.evaluate();
-        evaluating += performance.now() - before;
-        reporter.event({ event: 'evaluation', stage, step, language: 'en', score });
-      }
-    }
+    return await training.run();
   } finally {
-    reporter.stop();
-    optimizer.dispose();
-  }
-  return { steps: step, tokens, seconds: (performance.now() - started - evaluating) / 1000 };
-
-  function trainStep(batch: Batch, step: number): { loss: number; [figure: string]: number } {
-    const prepared = request.prepare && keptTaps(() => request.prepare!(batch));
-    const table = request.sparse === undefined ? undefined : variables.get(request.sparse);
-    const compacted = table && compactRows(batch.ids);
-    const rows = compacted && tf.tidy(() => tf.variable(embedding(table, compacted.rowIds)));
-    const parts: Record<string, number> = {};
-    const context: StepContext = {
-      step,
-      totalSteps,
-      random: random.fork(`step ${step}`),
-      prepared,
-      rows,
-    };
-    const { value, grads } = tf.variableGrads(
-      () => {
-        const loss = request.loss(compacted ? { ...batch, ids: compacted.ids } : batch, context);
-        for (const [name, part] of Object.entries(loss.parts)) parts[name] = part.dataSync()[0]!;
-        return loss.total;
-      },
-      rows ? [...leaves, rows] : leaves,
-    );
-    const loss = value.dataSync()[0]!;
-    const norm = globalNorm(Object.values(grads));
-    if (Number.isFinite(loss) && Number.isFinite(norm)) {
-      const options = {
-        learningRate: recipe.learningRate * warmupLinear(step, totalSteps, recipe.warmupShare),
-        gradientScale: Math.min(1, recipe.clipNorm / (norm + 1e-6)),
-        weightDecay: (name: string) => (decays(name) ? recipe.weightDecay : 0),
-      };
-      optimizer.step(
-        Object.fromEntries([...dense].map(([name, leaf]) => [name, grads[leaf.name]!])),
-        Object.fromEntries(dense),
-        options,
-      );
-      if (rows) optimizer.stepRows(request.sparse!, compacted.rowIds, grads[rows.name]!, table, options);
-    }
-    tf.dispose([value, grads]);
-    if (prepared) disposeTaps(prepared);
-    rows?.dispose();
-    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-      const [what, found] = Number.isFinite(loss) ? ['gradient', norm] : ['loss', loss];
-      throw new SdqError(
-        'bad-value',
-        `The ${what} of "${stage}" is ${found} at step ${step + 1}, on the examples ${batch.examples.join(', ')}: ` +
-          'lower the learning rate.',
-      );
-    }
-    return { loss, ...parts, gradientNorm: norm };
+    request.reporter.stop();
+    training.dispose();
   }
 }
 
-function decays(name: string): boolean {
-  return name.endsWith('.weight') && !name.includes('LayerNorm');
+class Training {
+  private readonly steps: readonly TrainingStep[];
+  private readonly runner: StepRunner;
+  private readonly average: WeightAverage | undefined;
+  private readonly files:
+    | { readonly last: string; readonly best: string; readonly fingerprint: string }
+    | undefined;
+  private progress: Progress = {
+    step: 0,
+    tokens: 0,
+    seconds: 0,
+    score: undefined,
+    scoredStep: 0,
+    best: undefined,
+    scoresSinceBest: 0,
+  };
+  /** The best weights, where there is no file for them. */
+  private best: TrainingCheckpoint | undefined;
+  private lastSave = { at: 0, seconds: 0 };
+
+  constructor(private readonly request: TrainingRequest) {
+    const { stage, examples, variables, recipe, seed, checkpoints } = request;
+    const random = new Random(seed).fork(stage);
+    const lengths = examples.map(({ ids }) => ids.length);
+    this.steps = planSteps(lengths, recipe, random);
+    this.runner = new StepRunner(request, this.steps.length, random);
+    this.average = recipe.emaDecay > 0 ? new WeightAverage(variables, recipe.emaDecay) : undefined;
+    this.files = checkpoints && {
+      last: join(checkpoints.folder, 'last.safetensors'),
+      best: join(checkpoints.folder, 'best.safetensors'),
+      fingerprint: fingerprint(request),
+    };
+  }
+
+  async run(): Promise<TrainingSummary> {
+    const { stage, reporter, recipe, examples, signal } = this.request;
+    const allTokens = recipe.epochs * examples.reduce((sum, { ids }) => sum + ids.length, 0);
+    await this.resume();
+    reporter.start(stage, allTokens, 'tokens');
+    this.lastSave.at = performance.now();
+    await this.scoreWhenDue();
+    while (this.progress.step < this.steps.length && !this.outOfPatience()) {
+      this.next();
+      await yieldToEvents();
+      if (!signal?.aborted) await this.scoreWhenDue();
+      if (signal?.aborted) throw await this.interruption();
+      await this.saveWhenDue();
+    }
+    await this.useResult();
+    const { step: steps, tokens, seconds } = this.progress;
+    return { steps, tokens, seconds };
+  }
+
+  dispose(): void {
+    this.runner.dispose();
+    this.average?.dispose();
+  }
+
+  /** Takes a step and tells of it. */
+  private next(): void {
+    const { stage, reporter, examples } = this.request;
+    const { progress } = this;
+    const step = this.steps[progress.step]!;
+    const started = performance.now();
+    const figures = this.runner.take(step, progress.step);
+    this.average?.update();
+    progress.step += 1;
+    progress.tokens += step.batches.flat().reduce((sum, i) => sum + examples[i]!.ids.length, 0);
+    progress.seconds += (performance.now() - started) / 1000;
+    const tokensPerSecond = progress.tokens / progress.seconds;
+    reporter.event({ event: 'step', stage, step: progress.step, ...figures, tokensPerSecond });
+    reporter.progress(progress.tokens, {
+      'tokens/s': tokensPerSecond,
+      loss: figures.loss,
+      ...(progress.score === undefined ? {} : { 'en dev': progress.score }),
+    });
+  }
+
+  /** Scores English dev if the last step asks for it and that is still to be done. */
+  private async scoreWhenDue(): Promise<void> {
+    const { stage, reporter, evaluate, recipe } = this.request;
+    const { progress } = this;
+    const { step } = progress;
+    if (!evaluate || step === progress.scoredStep || !this.steps[step - 1]?.evaluates) return;
+    this.average?.swap();
+    const score = await evaluate();
+    reporter.event({ event: 'evaluation', stage, step, language: 'en', score });
+    progress.score = score;
+    progress.scoredStep = step;
+    progress.scoresSinceBest += 1;
+    if (!progress.best || score > progress.best.score) {
+      progress.best = { score, step };
+      progress.scoresSinceBest = 0;
+      if (recipe.keep === 'best') await this.keepBest();
+    }
+    this.average?.swap();
+  }
+
+  private outOfPatience(): boolean {
+    const { patience } = this.request.recipe;
+    return patience > 0 && this.progress.scoresSinceBest >= patience;
+  }
+
+  /** Puts the weights that the recipe asks for into the variables. */
+  private async useResult(): Promise<void> {
+    if (this.request.recipe.keep === 'best' && this.progress.best) {
+      const best = this.best ?? (this.files && (await loadTrainingCheckpoint(this.files.best)));
+      if (!best) throw new SdqError('bad-checkpoint', `The best weights are not in ${this.files?.best}.`);
+      this.restoreWeights(best);
+    } else this.average?.swap();
+  }
+
+  private async keepBest(): Promise<void> {
+    const best = { arrays: this.weights(), data: { state: this.request.state?.save() } };
+    if (this.files) await saveCheckpoint(this.files.best, best);
+    else this.best = { ...best, arrays: copied(best.arrays) };
+  }
+
+  private async interruption(): Promise<SdqError> {
+    const { stage } = this.request;
+    const where = `Interrupted behind step ${this.progress.step} of ${this.steps.length} of "${stage}"`;
+    if (!this.files) return new SdqError('interrupted', `${where}.`);
+    await this.save(this.files.last);
+    return new SdqError('interrupted', `${where}: give the same command again to go on from there.`);
+  }
+
+  private async saveWhenDue(): Promise<void> {
+    if (!this.files) return;
+    const { everySteps } = this.request.checkpoints!;
+    const pause = Math.max(SECONDS_BETWEEN_SAVES, this.lastSave.seconds / LARGEST_SHARE_OF_SAVING);
+    const due =
+      everySteps === undefined
+        ? performance.now() - this.lastSave.at >= 1000 * pause
+        : this.progress.step % everySteps === 0;
+    if (due) await this.save(this.files.last);
+  }
+
+  private async save(file: string): Promise<void> {
+    const { stage, reporter, state } = this.request;
+    const started = performance.now();
+    const optimizer = this.runner.optimizer.state();
+    const arrays = new Map<string, SafetensorsValue>(this.weights());
+    for (const [name, tensor] of this.average?.tensors ?? []) {
+      arrays.set(AVERAGES + name, { shape: tensor.shape, data: tensor.dataSync() as Float32Array });
+    }
+    for (const [name, data] of Object.entries(optimizer.arrays)) {
+      arrays.set(MOMENTS + name, { shape: [data.length], data } as SafetensorsValue);
+    }
+    const { progress } = this;
+    const data = {
+      fingerprint: this.files!.fingerprint,
+      progress,
+      optimizerStep: optimizer.step,
+      state: state?.save(),
+    };
+    await saveCheckpoint(file, { arrays, data });
+    const seconds = (performance.now() - started) / 1000;
+    this.lastSave = { at: performance.now(), seconds };
+    reporter.event({ event: 'checkpoint', stage, step: progress.step, seconds });
+  }
+
+  /** Goes on from the last checkpoint, if there is one. */
+  private async resume(): Promise<void> {
+    const saved = this.files && (await loadTrainingCheckpoint(this.files.last));
+    if (!saved) return;
+    const { stage, reporter } = this.request;
+    const { fingerprint, progress, optimizerStep } = saved.data as {
+      fingerprint: string;
+      progress: Progress;
+      optimizerStep: number;
+    };
+    if (fingerprint !== this.files!.fingerprint) {
+      throw new SdqError(
+        'bad-checkpoint',
+        `${this.files!.last} is of other data or another recipe: delete it to train "${stage}" anew.`,
+      );
+    }
+    this.restoreWeights(saved);
+    if (this.average) {
+      this.average.restore(
+        new Map([...this.request.variables.keys()].map((name) => [name, tensorOf(saved, AVERAGES + name)])),
+      );
+    }
+    const moments = [...saved.arrays].filter(([name]) => name.startsWith(MOMENTS));
+    this.runner.optimizer.restore({
+      step: optimizerStep,
+      arrays: Object.fromEntries(
+        moments.map(([name, { data }]) => [name.slice(MOMENTS.length), data as Float32Array | Int32Array]),
+      ),
+    });
+    this.progress = { ...this.progress, ...progress };
+    const { step } = progress;
+    reporter.event({ event: 'resumed', stage, step });
+    reporter.message(`Going on with "${stage}" behind step ${step} of ${this.steps.length}.`);
+  }
+
+  private weights(): Map<string, SafetensorsValue> {
+    return new Map(
+      [...this.request.variables].map(([name, variable]) => [
+        WEIGHTS + name,
+        { shape: variable.shape, data: variable.dataSync() as Float32Array },
+      ]),
+    );
+  }
+
+  private restoreWeights(saved: TrainingCheckpoint): void {
+    for (const [name, variable] of this.request.variables) {
+      const value = tensorOf(saved, WEIGHTS + name);
+      variable.assign(value);
+      value.dispose();
+    }
+    this.request.state?.restore(saved.data.state);
+  }
+}
+
+/** What must agree for a checkpoint to be of a training. */
+function fingerprint({ stage, seed, recipe, examples }: TrainingRequest): string {
+  const text = JSON.stringify({ stage, seed, recipe, examples: examplesHash(examples) });
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** An array of a checkpoint as a tensor that nobody else holds. */
+function tensorOf({ arrays }: TrainingCheckpoint, name: string): tf.Tensor {
+  const array = arrays.get(name);
+  if (!array) throw new SdqError('bad-checkpoint', `The checkpoint of this training has no "${name}".`);
+  return tf.keep(tf.tensor(array.data as Float32Array, [...array.shape]));
+}
+
+function copied(arrays: TrainingCheckpoint['arrays']): TrainingCheckpoint['arrays'] {
+  return new Map(
+    [...arrays].map(([name, { shape, data }]) => [name, { shape, data: data.slice() } as SafetensorsValue]),
+  );
 }

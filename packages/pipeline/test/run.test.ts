@@ -43,7 +43,7 @@ const options = (task: string, out: string, more: Partial<RunOptions> = {}): Run
 
 async function start(...args: Parameters<typeof options>): Promise<{ results: Results; events: RunEvent[] }> {
   const reporter = recorder();
-  const results = await run(resolveRunConfig(options(...args)), reporter, 'cpu');
+  const results = await run(resolveRunConfig(options(...args)), reporter, { backend: 'cpu' });
   return { results, events: reporter.events };
 }
 

@@ -59,10 +59,10 @@ export async function writeTinyModel(folder: string, hiddenSize = 16, head?: Hea
  * Writes the tasks NC (the topic that a text's words are of) and POS (the tag of each word) with an English training
  * set and dev sets for `en` and `de`.
  */
-export function writeTinyData(folder: string): void {
+export function writeTinyData(folder: string, seed = 5): void {
   mkdirSync(join(folder, 'NC'), { recursive: true });
   mkdirSync(join(folder, 'POS'), { recursive: true });
-  const random = new Random(5);
+  const random = new Random(seed);
   const pick = (list: readonly string[]) => list[random.below(list.length)]!;
   const sentence = (topic: keyof typeof TOPICS) =>
     ['the', pick(TOPICS[topic]), pick(FILLERS), pick(TOPICS[topic]), pick(FILLERS)].slice(

@@ -1,0 +1,224 @@
+import { type Random, SdqError, type Taps } from '@sdq/core';
+import { AdamW, type AdamWStepOptions, embedding, globalNorm } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
+import { type Batch, packBatch } from './batches.ts';
+import type { EncodedExample } from './encoded-example.ts';
+import { layerRates } from './layer-decay.ts';
+import { compactRows } from './row-compaction.ts';
+import { warmupCosine, warmupLinear } from './schedule.ts';
+import { disposeTaps, keptTaps } from './teacher-signal.ts';
+import type { TrainingRecipe } from './training-recipe.ts';
+import type { TrainingStep } from './training-steps.ts';
+
+/** The loss of one batch: the sum to descend, and its parts for the log. */
+export interface StepLoss {
+  readonly total: tf.Scalar;
+  readonly parts: Readonly<Record<string, tf.Scalar>>;
+}
+
+/** What the loss of a batch may use. */
+export interface StepContext {
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly random: Random;
+  /** What `prepare` returned. */
+  readonly prepared: Taps | undefined;
+  /** With `sparse`: the table's rows [unique ids, hidden] that the batch's ids count in. */
+  readonly rows: tf.Variable | undefined;
+}
+
+/** What a {@link StepRunner} needs. */
+export interface StepRequest {
+  readonly stage: string;
+  readonly examples: readonly EncodedExample[];
+  /** The parameters to train, by name; their values change in place. */
+  readonly variables: ReadonlyMap<string, tf.Variable>;
+  readonly recipe: TrainingRecipe;
+  /** The loss of a batch; it may draw from `random`, which is the same for the same seed and batch. */
+  readonly loss: (batch: Batch, context: StepContext) => StepLoss;
+  /** What the teacher shows for a batch, taken outside of the gradient's tape; disposed after the batch. */
+  readonly prepare?: ((batch: Batch) => Taps) | undefined;
+  /** The table of which a step trains only the rows that its batches' ids name. */
+  readonly sparse?: string | undefined;
+}
+
+/** What a step tells: its losses are means over its batches. */
+export interface StepFigures {
+  readonly loss: number;
+  readonly gradientNorm: number;
+  readonly learningRate: number;
+  readonly [part: string]: number;
+}
+
+/** Takes the steps of training: losses, gradients, clipping, AdamW. */
+export class StepRunner {
+  readonly optimizer = new AdamW();
+  private readonly rateOf: ((name: string) => number) | undefined;
+
+  constructor(
+    private readonly request: StepRequest,
+    private readonly totalSteps: number,
+    private readonly random: Random,
+  ) {
+    const { layerDecay } = request.recipe;
+    this.rateOf = layerDecay < 1 ? layerRates(request.variables.keys(), layerDecay) : undefined;
+  }
+
+  /**
+   * Takes a step.
+   *
+   * @param index - of the step, from 0
+   * @throws SdqError `bad-value` when the loss or a gradient is not finite; nothing is changed then
+   */
+  take(step: TrainingStep, index: number): StepFigures {
+    const { examples, variables, sparse } = this.request;
+    const batches = step.batches.map((group) => packBatch(examples, group));
+    const table = sparse === undefined ? undefined : variables.get(sparse);
+    const compacted = table && compactRows(joined(batches.map(({ ids }) => ids)));
+    const rows = compacted && tf.tidy(() => tf.variable(embedding(table, compacted.rowIds)));
+    let gradients: tf.NamedTensorMap = {};
+    try {
+      const parts: Record<string, number> = {};
+      let at = 0;
+      for (const [i, batch] of batches.entries()) {
+        const ids = compacted?.ids.subarray(at, at + batch.ids.length);
+        at += batch.ids.length;
+        const context = {
+          step: index,
+          totalSteps: this.totalSteps,
+          random: this.random.fork(`step ${step.batchesBefore + i}`),
+          rows,
+        };
+        const one = this.backward(ids ? { ...batch, ids } : batch, context);
+        for (const [name, part] of Object.entries(one.parts)) {
+          parts[name] = (parts[name] ?? 0) + part / batches.length;
+        }
+        gradients = i === 0 ? one.gradients : added(gradients, one.gradients);
+      }
+      const norm = globalNorm(Object.values(gradients)) / batches.length;
+      if (!Number.isFinite(norm)) throw this.notFinite('gradient', norm, index, batches, gradients);
+      const options = this.options(index, norm, batches.length);
+      const { [sparse ?? '']: rowGradients, ...dense } = gradients;
+      this.optimizer.step(dense, Object.fromEntries(variables), options);
+      if (compacted && rowGradients) {
+        this.optimizer.stepRows(sparse!, compacted.rowIds, rowGradients, table, options);
+      }
+      return { loss: parts.loss!, ...parts, gradientNorm: norm, learningRate: options.learningRate };
+    } finally {
+      tf.dispose(gradients);
+      rows?.dispose();
+    }
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+  }
+
+  private options(index: number, norm: number, batches: number): AdamWStepOptions {
+    const { recipe } = this.request;
+    const schedule = recipe.decay === 'cosine' ? warmupCosine : warmupLinear;
+    return {
+      learningRate: recipe.learningRate * schedule(index, this.totalSteps, recipe.warmupShare),
+      ...(this.rateOf && { rateOf: this.rateOf }),
+      gradientScale: Math.min(1, recipe.clipNorm / (norm + 1e-6)) / batches,
+      weightDecay: (name) => (decays(name) ? recipe.weightDecay : 0),
+    };
+  }
+
+  /** The losses of a batch, and the gradients by the parameters' names, those of rows by their table's. */
+  private backward(
+    batch: Batch,
+    context: Omit<StepContext, 'prepared'>,
+  ): { parts: Readonly<Record<string, number>>; gradients: tf.NamedTensorMap } {
+    const { variables, sparse, prepare, loss } = this.request;
+    const { rows, step } = context;
+    const leaves = new Map(variables);
+    if (rows) leaves.set(sparse!, rows);
+    const parts: Record<string, number> = {};
+    const prepared = prepare && keptTaps(() => prepare(batch));
+    try {
+      const { value, grads } = tf.variableGrads(() => {
+        const { total, parts: named } = loss(batch, { ...context, prepared });
+        for (const [name, part] of Object.entries(named)) parts[name] = part.dataSync()[0]!;
+        return total;
+      }, [...leaves.values()]);
+      const gradients = Object.fromEntries([...leaves].map(([name, leaf]) => [name, grads[leaf.name]!]));
+      const total = value.dataSync()[0]!;
+      value.dispose();
+      if (!Number.isFinite(total)) {
+        const error = this.notFinite('loss', total, step, [batch], gradients);
+        tf.dispose(gradients);
+        throw error;
+      }
+      return { parts: { loss: total, ...parts }, gradients };
+    } catch (cause) {
+      throw this.located(cause, step, batch);
+    } finally {
+      if (prepared) disposeTaps(prepared);
+    }
+  }
+
+  private notFinite(
+    what: string,
+    found: number,
+    step: number,
+    batches: readonly Batch[],
+    gradients: tf.NamedTensorMap,
+  ): StepError {
+    const { name, norm } = worstGradient(gradients);
+    const how = Number.isFinite(norm)
+      ? `the largest gradient, of norm ${norm.toPrecision(3)},`
+      : `a gradient of norm ${norm}`;
+    return new StepError(
+      `The ${what} of "${this.request.stage}" is ${found} at step ${step + 1}, on the examples ${named(batches)}, ` +
+        `and "${name}" has ${how}: lower the learning rate.`,
+    );
+  }
+
+  /** What a kernel or quantizer said of a value that is not finite, with the step and the examples. */
+  private located(cause: unknown, step: number, batch: Batch): unknown {
+    if (!(cause instanceof SdqError) || cause.code !== 'bad-value' || cause instanceof StepError)
+      return cause;
+    const { stage } = this.request;
+    return new StepError(
+      `At step ${step + 1} of "${stage}", on the examples ${named([batch])}: ${cause.message}`,
+      { cause },
+    );
+  }
+}
+
+/** A value that is not finite, told with its step and examples. */
+class StepError extends SdqError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('bad-value', message, options);
+  }
+}
+
+/** The first gradient that is not finite, or else the largest. */
+function worstGradient(gradients: tf.NamedTensorMap): { readonly name: string; readonly norm: number } {
+  const norms = Object.entries(gradients).map(([name, gradient]) => ({ name, norm: globalNorm([gradient]) }));
+  const infinite = norms.find(({ norm }) => !Number.isFinite(norm));
+  return infinite ?? norms.reduce((largest, one) => (one.norm > largest.norm ? one : largest));
+}
+
+function named(batches: readonly Batch[]): string {
+  return batches.flatMap(({ examples }) => examples).join(', ');
+}
+
+/** The sums of gradients of the same names, in place of the summands. */
+function added(a: tf.NamedTensorMap, b: tf.NamedTensorMap): tf.NamedTensorMap {
+  const sum = tf.tidy(() =>
+    Object.fromEntries(Object.entries(a).map(([name, gradient]) => [name, tf.add(gradient, b[name]!)])),
+  );
+  tf.dispose([a, b]);
+  return sum;
+}
+
+function joined(parts: readonly Int32Array[]): Int32Array {
+  if (parts.length === 1) return parts[0]!;
+  return Int32Array.from(parts.flatMap((part) => [...part]));
+}
+
+function decays(name: string): boolean {
+  return name.endsWith('.weight') && !name.includes('LayerNorm');
+}
