@@ -85,13 +85,9 @@ export {
 } from './synthetic-model.ts';
 export {
   type CheckpointOptions,
-  type TrainingRecipe,
-  type TrainingRequest,
   type TrainingRequest,
   type TrainingState,
   type TrainingSummary,
-  type TrainingSummary,
-  train,
   train,
 } from './trainer.ts';
 export { TRAINING_DEFAULTS, type TrainingRecipe } from './training-recipe.ts';
