@@ -1,0 +1,85 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Random } from '@sdq/core';
+import { type Head, loadCheckpoint } from '@sdq/models';
+import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { writeTinyModel } from '../test/tiny-task.ts';
+import { type EncoderModel, tensorsFrom } from './encoder-model.ts';
+import { quantizedTraining } from './quantized-training.ts';
+import { resolveRunConfig } from './run-config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'sdq-quantized-training-'));
+const head: Head = { kind: 'sequence-classification', labels: ['farm', 'sea'] };
+const batch = {
+  ids: Int32Array.of(0, 5, 9, 12, 2, 0, 7, 6, 2),
+  offsets: Int32Array.of(0, 5, 9),
+  labels: Int32Array.of(0, 1),
+  examples: [0, 1],
+};
+let teacher: EncoderModel;
+
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+  await writeTinyModel(folder, 16, head);
+  const { config, tensors } = await loadCheckpoint(folder);
+  teacher = { config, head, parameters: tensorsFrom(tensors) };
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const TOTAL_STEPS = 10;
+
+function training(observerShare: number) {
+  const { distillation, quantized } = resolveRunConfig({
+    task: 'NC',
+    data: '',
+    model: '',
+    out: '',
+    quantized: { observerShare },
+  });
+  const plan = resolvePlan(createPlan('w8a8'), sitesOf(teacher.parameters));
+  // Wider than what the model shows, so that a moving average narrows them.
+  const ranges = new Map([...plan.keys()].map((site) => [site, { min: -50, max: 50 }]));
+  const { step, grids } = quantizedTraining('qat', teacher, plan, ranges, { distillation, quantized });
+  const take = (at: number) => {
+    const context = {
+      step: at,
+      totalSteps: TOTAL_STEPS,
+      random: new Random(at),
+      prepared: undefined,
+      rows: undefined,
+    };
+    const { total, parts } = step.loss(teacher, batch, context);
+    tf.dispose([total, parts]);
+    return JSON.stringify([...grids]);
+  };
+  return { take, state: step.state! };
+}
+
+it('lets ranges follow the batches for a share of the steps, and freezes them then', () => {
+  const { take } = training(0.3);
+  const seen = Array.from({ length: TOTAL_STEPS }, (_, step) => take(step));
+  expect(new Set(seen.slice(0, 3)).size).toBe(3);
+  expect(new Set(seen.slice(2)).size).toBe(1);
+  expect(new Set(Array.from({ length: TOTAL_STEPS }, (_, step) => training(0).take(step))).size).toBe(1);
+});
+
+it('follows them to the end by default', () => {
+  const { take } = training(1);
+  expect(new Set(Array.from({ length: TOTAL_STEPS }, (_, step) => take(step))).size).toBe(TOTAL_STEPS);
+});
+
+it('goes on with ranges as they were saved', () => {
+  const whole = training(0.5);
+  const half = training(0.5);
+  for (let step = 0; step < 3; step++) {
+    whole.take(step);
+    half.take(step);
+  }
+  const saved = JSON.parse(JSON.stringify(half.state.save()));
+  const again = training(0.5);
+  again.state.restore(saved);
+  for (let step = 3; step < TOTAL_STEPS; step++) expect(again.take(step)).toBe(whole.take(step));
+});
