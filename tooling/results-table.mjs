@@ -27,7 +27,9 @@ for (const folder of process.argv.slice(2)) {
   for (const version of versions) {
     const cells = languages.map((language) => points(scores[version][language]));
     const means = [average[version], averageZeroShot[version]].map((value) => (100 * value).toFixed(2));
-    console.log(`| ${VERSIONS[version]} | ${[...cells, ...means].join(' | ')} |`);
+    const losses = version === 'sdq' && config.distillation.losses;
+    const name = losses ? `SDQ (${Object.keys(losses).join(', ')})` : VERSIONS[version];
+    console.log(`| ${name} | ${[...cells, ...means].join(' | ')} |`);
   }
   const { fp32, ...students } = bytes;
   const [int8] = Object.values(students);

@@ -41,3 +41,29 @@ export function bytesFlag(text: string): number {
 export function numbersFlag(text: string): number[] {
   return listFlag(text).map(numberFlag);
 }
+
+/** Turns a flag's text, as last or 0,5,11, into a selection of layers. */
+export function layersFlag(text: string): 'all' | 'last' | number[] {
+  return text === 'all' || text === 'last' ? text : numbersFlag(text);
+}
+
+/** A weight, or one that goes from one number to another until a share of the training is done. */
+export type Weight = number | { from: number; to: number; until?: number };
+
+/** Turns a flag's text, as att-kld=100,hidden-mse=0:1:0.1, into weights by name. */
+export function weightsFlag(text: string): Record<string, Weight> {
+  const weights: Record<string, Weight> = {};
+  for (const part of listFlag(text)) {
+    const [, name, value] = /^([^=]+)=(.+)$/.exec(part) ?? [];
+    const numbers = value?.split(':').map(numberFlag) ?? [];
+    const [from, to, until] = numbers;
+    if (name === undefined || from === undefined || numbers.length > 3 || Object.hasOwn(weights, name)) {
+      throw new SdqError(
+        'bad-option',
+        `"${part}" is no weight of a name not yet given: write it as att-kld=100, or att-kld=0:100:0.1 for a weight that rises in the first tenth of the training.`,
+      );
+    }
+    weights[name] = to === undefined ? from : { from, to, ...(until !== undefined && { until }) };
+  }
+  return weights;
+}

@@ -100,10 +100,14 @@ function scores(results: Results, version: string, languages: readonly string[])
 
 function made(results: Results, version: string): string {
   const base = baseName(results);
+  const losses = version === 'sdq' ? results.config.distillation.losses : undefined;
+  const how = losses
+    ? `Fine-tuned on the English training set, then trained on by self-distilled quantization: the fp32 model teaches its quantized copy by the losses ${Object.keys(losses).join(', ')}.`
+    : MADE[version];
   const hours = (results.seconds / 3600).toFixed(1);
   return [
     ...(base ? [`Started from ${base}.`] : []),
-    MADE[version] ?? `Version "${version}" of a run.`,
+    how ?? `Version "${version}" of a run.`,
     `The whole run took ${hours} hours on ${results.machine}. What was asked of it:`,
     '',
     '```json',

@@ -1,7 +1,7 @@
 import { tasks } from '@sdq/xglue';
 import { Command, type CommanderError, Option } from 'commander';
 import { BACKENDS } from './backends.ts';
-import { bytesFlag, listFlag, numberFlag, numbersFlag } from './flags.ts';
+import { bytesFlag, layersFlag, listFlag, numberFlag, numbersFlag, weightsFlag } from './flags.ts';
 import { VERSION } from './version.ts';
 
 const PLAN_HELP = 'what each weight and input gets: w8a8, w4a8, ..., or a JSON file of rules';
@@ -72,6 +72,16 @@ export function program(): Command {
       '--checkpoint-steps <number>',
       'save what is needed to go on after each so many steps (default: about once a minute)',
       numberFlag,
+    )
+    .option(
+      '--losses <weights>',
+      'what sdq distils in place of both: losses with weights, as logit-kl=1,att-kld=100,hidden-mse=0:1:0.1 (from 0 to 1 in the first tenth)',
+      weightsFlag,
+    )
+    .option(
+      '--layers <numbers>',
+      "the layers that losses read: all, last, or 0,5,11 (default: the loss's)",
+      layersFlag,
     )
     .addHelpText('after', '\nExample:\n  sdq run --task POS --xglue data/xglue --out runs/pos')
     .action(async (flags) => {

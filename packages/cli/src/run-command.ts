@@ -1,8 +1,9 @@
-import type { Reporter } from '@sdq/core';
+import { type Reporter, SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint } from '@sdq/models';
 import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
 import { topicsFolder } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
+import type { Weight } from './flags.ts';
 import { interruptible } from './interruption.ts';
 import { planFlag } from './plan-flag.ts';
 import { duration, TerminalReporter } from './terminal-reporter.ts';
@@ -39,6 +40,8 @@ export interface RunFlags extends CommonFlags {
   readonly beta?: number;
   readonly temperature?: number;
   readonly checkpointSteps?: number;
+  readonly losses?: Record<string, Weight>;
+  readonly layers?: 'all' | 'last' | number[];
 }
 
 /** `sdq run`: the main job on a task of XGLUE. */
@@ -68,11 +71,23 @@ function limitBatches(flags: { tokensPerBatch?: number }, reporter: Reporter): v
   reporter.message(`Batches have ${WASM_TOKENS_PER_BATCH} tokens, since WebAssembly's memory is small.`);
 }
 
+function distillation({ alpha, beta, temperature, losses, layers }: RunFlags) {
+  if (losses && (alpha !== undefined || beta !== undefined)) {
+    throw new SdqError(
+      'bad-option',
+      '--losses replaces --alpha and --beta: write their weights as logit-kl=ALPHA,att-kld=BETA.',
+    );
+  }
+  return given({ logits: alpha, attention: beta, temperature, losses, layers });
+}
+
+function given<T extends object>(values: T) {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
 function runOptions(flags: RunFlags, model: string): RunOptions {
-  const given = <T extends object>(values: T) =>
-    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-      [K in keyof T]: Exclude<T[K], undefined>;
-    };
   const shared = { tokensPerBatch: flags.tokensPerBatch };
   const options = given({
     task: flags.task,
@@ -90,7 +105,7 @@ function runOptions(flags: RunFlags, model: string): RunOptions {
     trainEmbeddings: flags.trainEmbeddings,
     finetune: given({ ...shared, epochs: flags.epochs, learningRate: flags.learningRate }),
     quantized: given({ ...shared, epochs: flags.quantizedEpochs, learningRate: flags.quantizedLearningRate }),
-    distillation: given({ logits: flags.alpha, attention: flags.beta, temperature: flags.temperature }),
+    distillation: distillation(flags),
   });
   return options as RunOptions;
 }
@@ -104,7 +119,7 @@ export function summary(results: Results, out: string): string {
   );
   return [
     '',
-    textTable(scoreTable(results.scores)),
+    textTable(scoreTable(results.scores, results.config)),
     '',
     `Size on disk: fp32 ${megabytes(fp32)}, ${sizes.join(', ')}`,
     `Training: ${Math.round(results.trainTokensPerSecond)} tokens/s; peak memory ${megabytes(results.peakMemoryBytes)}; ${duration(results.seconds)} in all`,

@@ -161,6 +161,24 @@ describe('sdq run, evaluate and predict', () => {
   });
 });
 
+it('distils the losses that are named, each reported by its name', () => {
+  const folder = join(root, 'losses');
+  const losses = ['--losses', 'logit-kl=1,att-map-kl=0:10:0.5', '--layers', 'last'];
+  const small = ['--languages', 'en', '--methods', 'sdq', '--train-limit', '30'];
+  const { status, stdout } = run('--out', folder, ...losses, ...small);
+  expect([status, stdout.includes('SDQ (logit-kl, att-map-kl)')]).toEqual([0, true]);
+  const steps = readFileSync(join(folder, 'events.jsonl'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+    .filter(({ event, stage }) => event === 'step' && stage === 'sdq');
+  expect(steps.length).toBeGreaterThan(1);
+  for (const step of steps) {
+    expect(step.loss).toBeLessThan(step.task + step['logit-kl'] + 10 * step['att-map-kl'] + 1e-5);
+    expect(step['att-kld']).toBeUndefined();
+  }
+});
+
 describe('a mistake ends with one sentence and exit code 2, and writes nothing', () => {
   const fresh = join(root, 'fresh');
   const wrong = (name: string, files: Record<string, string>) => {
@@ -178,6 +196,13 @@ describe('a mistake ends with one sentence and exit code 2, and writes nothing',
     ['an unknown method', ['--methods', 'qta'], /methods\.0/],
     ['a number that is none', ['--seed', 'many'], /"many" is not a number/],
     ['a number out of range', ['--seed', '-1'], /seed/],
+    ['a distillation loss that is none', ['--losses', 'att-kl=1'], /Unknown distillation loss "att-kl"/],
+    [
+      'weights given twice',
+      ['--losses', 'att-kld=1', '--alpha', '2'],
+      /--losses replaces --alpha and --beta/,
+    ],
+    ['a layer that the model lacks', ['--layers', '7'], /att-kld needs a layer 7 in both/],
     ['an unknown backend', ['--backend', 'cuda'], /backend/],
     ['a wrong model folder', ['--model', '/nowhere'], /nowhere/],
   ])('%s', (_, flags, message) => {

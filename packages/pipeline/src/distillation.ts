@@ -1,29 +1,32 @@
 import type { EncoderShape } from '@sdq/core';
-import {
-  attentionOutputKl,
-  attentionOutputMse,
-  type CombinedLoss,
-  combineLosses,
-  logitKl,
-  requireComparable,
-} from '@sdq/distillation';
-import type { Method, RunConfig } from './run-config.ts';
+import { type CombinedLoss, combineLosses, namedLoss, requireComparable } from '@sdq/distillation';
+import type { DistillationConfig } from './distillation-config.ts';
+import type { Method } from './run-config.ts';
 
 /**
- * What a method distils; QAT nothing.
+ * What a method distils; undefined for those that do not.
  *
- * @throws SdqError `bad-option` when the losses cannot compare a model of this shape with itself
+ * @throws SdqError `unknown-name` for a loss that is none; `bad-option` for weights, layers or relation heads that are none
  */
-export function distillationFor(
-  method: Exclude<Method, 'ptq'>,
-  { logits, attention, temperature }: RunConfig['distillation'],
+export function distillationOf(method: Method, config: DistillationConfig): CombinedLoss | undefined {
+  if (method === 'ptq' || method === 'qat') return undefined;
+  const { logits, attention, losses, ...options } = config;
+  const plain = { 'logit-kl': logits, [method === 'sdq' ? 'att-kld' : 'att-mse']: attention };
+  const weights = (method === 'sdq' ? losses : undefined) ?? plain;
+  return combineLosses(
+    Object.entries(weights).map(([name, weight]) => ({ loss: namedLoss(name, options), weight })),
+  );
+}
+
+/**
+ * Checks that methods can distil a model of this shape into another of the same.
+ *
+ * @throws SdqError `bad-option` as `requireComparable`
+ */
+export function requireDistillable(
+  methods: readonly Method[],
+  config: DistillationConfig,
   model: EncoderShape,
-): CombinedLoss | undefined {
-  if (method === 'qat') return undefined;
-  const combined = combineLosses([
-    { loss: logitKl(temperature), weight: logits },
-    { loss: method === 'sdq' ? attentionOutputKl() : attentionOutputMse(), weight: attention },
-  ]);
-  requireComparable(combined.losses, model, model);
-  return combined;
+): void {
+  for (const method of methods) requireComparable(distillationOf(method, config)?.losses ?? [], model, model);
 }

@@ -9,7 +9,7 @@ import {
   type SiteRanges,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
-import { distillationFor } from './distillation.ts';
+import { distillationOf } from './distillation.ts';
 import { type EncoderModel, logitsOf, lossLogits } from './encoder-model.ts';
 import type { Method, RunConfig } from './run-config.ts';
 import { TapCollector, teacherSignal } from './teacher-signal.ts';
@@ -36,7 +36,7 @@ export function quantizedTraining(
   ranges: SiteRanges,
   { distillation, quantized }: Pick<RunConfig, 'distillation' | 'quantized'>,
 ): QuantizedTraining {
-  const combined = distillationFor(method, distillation, teacher.config);
+  const combined = distillationOf(method, distillation);
   const observers = new Map(
     [...ranges].map(([site, range]) => [site, new MovingAverageObserver(MOVING_AVERAGE_MOMENTUM, range)]),
   );

@@ -13,7 +13,14 @@ import {
   tableHtml,
   warningsHtml,
 } from './page.ts';
-import { meanScore, type Results, scoreTable, sortLanguages, VERSION_LABELS } from './results.ts';
+import {
+  meanScore,
+  type Results,
+  scoreTable,
+  sortLanguages,
+  VERSION_LABELS,
+  versionLabel,
+} from './results.ts';
 
 /**
  * One self-contained HTML page about a run: scores per language, what each version lost and whether that is
@@ -28,7 +35,7 @@ ${warningsHtml(warnings(results))}
 <h2>Score per language</h2>
 <p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot. The lines on the bars are 95 % bootstrap intervals.</p>
 ${scoreChart(results)}
-${tableHtml(scoreTable(results.scores))}
+${tableHtml(scoreTable(results.scores, results.config))}
 <h2>Change against fp32</h2>
 ${changeChart(results)}
 <p>In points of 100, with the p value of a paired test by approximate randomisation, adjusted for the number of languages by Holm's method. Differences with a p of .05 or more may be chance.</p>
@@ -94,7 +101,7 @@ function scoreChart(results: Results): string {
   return barChart(
     languages,
     versionsOf(results).map((version) => ({
-      name: VERSION_LABELS[version]!,
+      name: versionLabel(version, results.config),
       values: languages.map((language) => 100 * results.scores[version]![language]!),
       ...(results.intervals[version] && {
         ranges: languages.map((language) => {
@@ -115,7 +122,7 @@ function changeChart(results: Results): string {
       const change = (language: string) =>
         100 * (results.scores[version]![language]! - results.scores.fp32![language]!);
       const average = 100 * (meanScore(results.scores[version]!) - meanScore(results.scores.fp32!));
-      return { name: VERSION_LABELS[version]!, values: [...languages.map(change), average] };
+      return { name: versionLabel(version, results.config), values: [...languages.map(change), average] };
     }),
     COLOURS.slice(1),
   );
@@ -125,7 +132,7 @@ function changeRows(results: Results): string[][] {
   const versions = versionsOf(results).filter((version) => version in results.changes);
   const languages = sortLanguages(Object.keys(results.scores.fp32!));
   return [
-    ['', ...versions.flatMap((version) => [VERSION_LABELS[version]!, 'p'])],
+    ['', ...versions.flatMap((version) => [versionLabel(version, results.config), 'p'])],
     ...languages.map((language) => [
       language,
       ...versions.flatMap((version) => {
@@ -143,7 +150,12 @@ function fairnessRows(results: Results): string[][] {
     ['', 'best language', 'worst language', 'gap'],
     ...versionsOf(results).map((version) => {
       const { best, worst, gap } = results.fairness[version]!;
-      return [VERSION_LABELS[version]!, score(version, best), score(version, worst), points(gap)];
+      return [
+        versionLabel(version, results.config),
+        score(version, best),
+        score(version, worst),
+        points(gap),
+      ];
     }),
   ];
 }

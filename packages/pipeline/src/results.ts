@@ -1,4 +1,5 @@
 import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
+import type { RunConfig } from './run-config.ts';
 
 /** A score per language, each in [0, 1]. */
 export type LanguageScores = Readonly<Record<string, number>>;
@@ -12,6 +13,13 @@ export const VERSION_LABELS: Readonly<Record<string, string>> = {
   sdq: 'SDQ (Att-KLD)',
   sdqMse: 'SDQ (Att-MSE)',
 };
+
+/** What a version is called in a run's tables: SDQ by the losses that it distilled, where they are not the usual ones. */
+export function versionLabel(version: string, { distillation }: Pick<RunConfig, 'distillation'>): string {
+  return version === 'sdq' && distillation.losses
+    ? `SDQ (${Object.keys(distillation.losses).join(', ')})`
+    : VERSION_LABELS[version]!;
+}
 
 /** What a run found: the content of `results.json`. */
 export interface Results {
@@ -55,7 +63,7 @@ export interface Results {
   readonly backend: string;
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
-  readonly config: unknown;
+  readonly config: RunConfig;
 }
 
 /**
@@ -78,6 +86,8 @@ export function meanScore(
 /**
  * The scores as rows of text: a row a language, a column a version, averages last.
  *
+ * @param config - of the run, for the names of its versions; the usual ones if absent
+ *
  * @example
  * ```ts
  * import { scoreTable } from '@sdq/pipeline';
@@ -85,7 +95,7 @@ export function meanScore(
  * scoreTable({ fp32: { en: 0.9 }, sdq: { en: 0.89 } })[1]; // ['en', '90.0', '89.0']
  * ```
  */
-export function scoreTable(scores: Results['scores']): string[][] {
+export function scoreTable(scores: Results['scores'], config?: Pick<RunConfig, 'distillation'>): string[][] {
   const versions = Object.keys(VERSION_LABELS).filter((version) => version in scores);
   const languages = sortLanguages(Object.keys(scores.fp32 ?? {}));
   const row = (label: string, pick: (version: string) => number) => [
@@ -94,7 +104,7 @@ export function scoreTable(scores: Results['scores']): string[][] {
   ];
   const zeroShot = languages.filter((language) => language !== 'en');
   return [
-    ['', ...versions.map((version) => VERSION_LABELS[version]!)],
+    ['', ...versions.map((version) => (config ? versionLabel(version, config) : VERSION_LABELS[version]!))],
     ...languages.map((language) => row(language, (version) => scores[version]![language]!)),
     row('average', (version) => meanScore(scores[version]!, languages)),
     ...(zeroShot.length > 0 ? [row('zero-shot', (version) => meanScore(scores[version]!, zeroShot))] : []),

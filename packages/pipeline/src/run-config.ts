@@ -1,5 +1,7 @@
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
+import { distillationOf } from './distillation.ts';
+import { distillationConfig } from './distillation-config.ts';
 import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
 
 /** The quantized versions of the teacher that a run can make. */
@@ -49,18 +51,7 @@ const runConfig = z.strictObject({
     /** The share of the steps in which moving averages set the ranges of activations; then the ranges stay as they are. */
     observerShare: z.number().min(0).max(1),
   }),
-  distillation: z.strictObject({
-    /** The weight of the task's own cross-entropy. */
-    task: z.number().min(0),
-    /** alpha: the weight of the logits' divergence. */
-    logits: z.number().min(0),
-    /**
-     * beta: the weight of the attention outputs' divergence (Att-KLD) or squared error (Att-MSE). Both are means over
-     * layers and heads (144 of them in e5-small), so that a weight of 1 would pull each head hardly at all.
-     */
-    attention: z.number().min(0),
-    temperature: z.number().positive(),
-  }),
+  distillation: distillationConfig,
 });
 
 /** All that decides a run's result. */
@@ -86,7 +77,7 @@ export function defaultMaxLength(task: string): number {
 /**
  * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
  *
- * @throws SdqError `bad-option` that names the option
+ * @throws SdqError `bad-option` that names the option; `unknown-name` for a distillation loss that is none
  *
  * @example
  * ```ts
@@ -121,7 +112,10 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
     },
     distillation: { task: 1, logits: 1, attention: 100, temperature: 1, ...options.distillation },
   });
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    distillationOf('sdq', parsed.data.distillation);
+    return parsed.data;
+  }
   const issue = parsed.error.issues[0]!;
   throw new SdqError(
     'bad-option',

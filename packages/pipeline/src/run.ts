@@ -24,6 +24,7 @@ import {
 import type * as tf from '@tensorflow/tfjs';
 import { calibrationBatches } from './calibration-batches.ts';
 import { type Dataset, headKind, loadDataset, tokensOf } from './dataset.ts';
+import { requireDistillable } from './distillation.ts';
 import {
   disposeModel,
   type EncoderModel,
@@ -36,7 +37,7 @@ import { evaluateLanguage } from './evaluate-language.ts';
 import type { Classifier } from './predict.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';
-import { type LanguageScores, meanScore, type Results, VERSION_LABELS } from './results.ts';
+import { type LanguageScores, meanScore, type Results, versionLabel } from './results.ts';
 import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions } from './run-predictions.ts';
@@ -128,6 +129,7 @@ class Run {
     const done = this.folder.finished('teacher');
     const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : this.config.model);
     const checkpoint = withHead(loaded, this.head, new Random(this.config.seed).fork('head'));
+    requireDistillable(this.config.methods, this.config.distillation, checkpoint.config);
     // Only now: a checkpoint that cannot be read leaves no folder behind.
     await this.folder.create();
     const parameters = tensorsFrom(checkpoint.tensors);
@@ -278,7 +280,9 @@ class Run {
     await this.folder.finish(stage, { scores, seconds, peakMemoryBytes, ...(training && { training }) });
     for (const [version, byLanguage] of Object.entries(scores)) {
       const average = (100 * meanScore(byLanguage)).toFixed(2);
-      this.reporter.message(`${VERSION_LABELS[version]}: ${average} on average, in ${seconds.toFixed(0)} s.`);
+      this.reporter.message(
+        `${versionLabel(version, this.config)}: ${average} on average, in ${seconds.toFixed(0)} s.`,
+      );
     }
   }
 }

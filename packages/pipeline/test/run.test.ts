@@ -273,6 +273,7 @@ describe('bad input', () => {
     await fails('bad1', { data: join(root, 'nowhere') }).toMatchObject({ code: 'path-not-found' });
     await fails('bad2', { languages: ['xx'] }).toThrow(/xx.*(de|en)/);
     await fails('bad3', { model: join(root, 'nowhere') }).toMatchObject({ code: 'path-not-found' });
+    await fails('bad7', { distillation: { layers: [7] } }).toThrow('att-kld needs a layer 7 in both');
     await fails('bad4', { plan: 'w1a1' }).toThrow('Unknown plan "w1a1"');
     await expect(start('QG', 'bad5')).rejects.toThrow('an encoder has no generation head');
     await expect(start('POSS', 'bad6')).rejects.toThrow('Unknown task "POSS"');
@@ -305,5 +306,10 @@ describe('bad input', () => {
     expect(resolve({ seed: -1 })).toThrow('seed');
     expect(resolve({ methods: ['qatt' as 'qat'] })).toThrow('methods.0');
     expect(resolve({ distillation: { temperature: 0 } })).toThrow('distillation.temperature');
+    expect(resolve({ distillation: { losses: { 'att-kld': -1 } } })).toThrow('distillation.losses.att-kld');
+    expect(resolve({ distillation: { losses: { 'att-kl': 1 } } })).toThrow(
+      'Unknown distillation loss "att-kl"',
+    );
+    expect(resolve({ distillation: { layers: [] } })).toThrow('distillation.layers');
   });
 });
