@@ -1,6 +1,5 @@
 import type { DistillationLoss } from '@sdq/core';
-import { meanSquaredError } from '@sdq/kernels';
-import { maximum, type Tensor2D } from '@tensorflow/tfjs';
+import { cosineDistance } from '@sdq/kernels';
 import { layeredLoss } from './layered-loss.ts';
 import type { LayerOptions } from './layers.ts';
 
@@ -25,16 +24,6 @@ export function hiddenCosine({ layers = 'all' }: LayerOptions = {}): Distillatio
     layers,
     reads: ['output'],
     same: ['hiddenSize'],
-    // 1 - cos = |t/|t| - s/|s||^2 / 2, which does not cancel where the two are close.
-    distance: ([teacher], [student]) =>
-      meanSquaredError(directions(teacher!), directions(student!)).mul(student!.shape[1] / 2),
+    distance: ([teacher], [student]) => cosineDistance(teacher!, student!),
   });
-}
-
-// Rows shorter than this count as having no direction.
-const LEAST_SQUARE = 1e-16;
-
-/** Each row divided by its length. */
-function directions(x: Tensor2D): Tensor2D {
-  return x.div(maximum(x.square().sum(1, true), LEAST_SQUARE).sqrt());
 }

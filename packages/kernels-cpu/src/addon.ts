@@ -191,6 +191,8 @@ export interface Addon {
     factor: number,
     out: Floats,
   ): void;
+  cosineDistance(teacher: Floats, student: Floats, width: number): number;
+  cosineDistanceGrad(teacher: Floats, student: Floats, width: number, factor: number, out: Floats): void;
   relationKl(teacherQ: Floats, teacherK: Floats, q: Floats, k: Floats, offsets: Ints, heads: number): number;
   relationKlGrad(
     teacherQ: Floats,

@@ -184,6 +184,14 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
       const factor = (floats(dy)[0]! * temperature) / rows;
       addon.softmaxKlGrad(floats(teacher), floats(student), width, 1 / temperature, factor, out);
     }),
+    SdqCosineDistance: scalar(({ teacher, student }) => {
+      const [rows, width] = student!.shape as [number, number];
+      return addon.cosineDistance(floats(teacher), floats(student), width) / rows;
+    }),
+    SdqCosineDistanceGrad: like('student', ({ teacher, student, dy }, out) => {
+      const [rows, width] = student!.shape as [number, number];
+      addon.cosineDistanceGrad(floats(teacher), floats(student), width, floats(dy)[0]! / rows, out);
+    }),
     SdqRelationKl: scalar(({ teacherQ, teacherK, q, k }, attributes) => {
       const [offsets, heads] = [attributes.offsets as Int32Array, attributes.heads as number];
       const sum = addon.relationKl(floats(teacherQ), floats(teacherK), floats(q), floats(k), offsets, heads);

@@ -104,10 +104,14 @@ record('losses', [
   Float64Array.of(
     addon.softmaxKl(q, v, 30, 0.5),
     addon.relationKl(q, key, v, v, offsets, heads),
+    addon.cosineDistance(q, v, 30),
     addon.squaredError(q, v),
     addon.sumOfSquares([q, v, bias]),
   ),
 ]);
+const cosineGrad = new Float32Array(m * k);
+addon.cosineDistanceGrad(q, v, 30, 0.1, cosineGrad);
+record('cosineDistanceGrad', [cosineGrad]);
 const relationGrads = [0, 1].map(() => new Float32Array(m * k));
 addon.relationKlGrad(q, key, v, x, offsets, heads, 0.1, ...relationGrads);
 record('relationKlGrad', relationGrads);

@@ -1,6 +1,7 @@
 export { AdamW, type AdamWOptions, type AdamWState, type AdamWStepOptions } from './adamw.ts';
 export { attention } from './attention.ts';
 export { attentionKl } from './attention-kl.ts';
+export { cosineDistance } from './cosine-distance.ts';
 export { dropout } from './dropout.ts';
 export { embedding } from './embedding.ts';
 export { fakeQuantize } from './fake-quantize.ts';

@@ -155,6 +155,23 @@ export function softmaxKlReference(teacher: ArrayLike<number>, classes: number, 
   };
 }
 
+/** The mean over rows of one minus the cosine. */
+export function cosineDistanceReference(teacher: ArrayLike<number>, width: number) {
+  return (student: Float64Array): Float64Array => {
+    let total = 0;
+    for (let start = 0; start < student.length; start += width) {
+      let [dot, own, other] = [0, 0, 0];
+      for (let i = start; i < start + width; i++) {
+        dot += teacher[i]! * student[i]!;
+        own += student[i]! ** 2;
+        other += teacher[i]! ** 2;
+      }
+      total += 1 - dot / Math.sqrt(own * other);
+    }
+    return Float64Array.of((total * width) / student.length);
+  };
+}
+
 /** The sum over heads and token rows of KL between teacher's and student's softmax(q k^T / sqrt(d)). */
 export function relationKlReference(
   teacher: readonly [q: ArrayLike<number>, k: ArrayLike<number>],

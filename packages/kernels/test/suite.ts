@@ -3,6 +3,7 @@ import {
   AdamW,
   attention,
   attentionKl,
+  cosineDistance,
   dropout,
   embedding,
   fakeQuantize,
@@ -26,6 +27,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkOp, difference, normals } from './check-op.ts';
 import {
   attentionReference,
+  cosineDistanceReference,
   crossEntropyReference,
   geluReference,
   layerNormReference,
@@ -329,6 +331,55 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         inputs: [normals([5, 96], 18)],
         run: (student) => attentionKl(teacher, student!, 3),
         reference: softmaxKlReference(teacher.dataSync(), 32, 1),
+      });
+    });
+
+    describe('cosineDistance', () => {
+      for (const [rows, width] of [
+        [5, 3],
+        [40, 77],
+        [3, 5000],
+      ] as const) {
+        it(`equals its reference at ${rows} x ${width}`, () => {
+          const teacher = normals([rows, width], 43);
+          const reference = cosineDistanceReference(teacher.dataSync(), width);
+          const scale = rows * Math.sqrt(width);
+          return checkOp({
+            inputs: [normals([rows, width], 44, 2)],
+            // So that the gradients are not small against the tolerance.
+            run: (student) => cosineDistance(teacher, student!).mul(scale),
+            reference: (student) => reference(student).map((value) => value * scale),
+          });
+        });
+      }
+
+      it('does not cancel where the two are close, nor where they are the same', () => {
+        const teacher = normals([7, 33], 45);
+        const student = teacher.add(normals([7, 33], 46, 1e-3));
+        const [expected] = cosineDistanceReference(
+          teacher.dataSync(),
+          33,
+        )(Float64Array.from(student.dataSync()));
+        expect(cosineDistance(teacher, student).dataSync()[0]! / expected!).toBeCloseTo(1, 3);
+        const { value, grad } = tf.valueAndGrad((x) => cosineDistance(teacher, x))(teacher.clone());
+        expect([value, grad.abs().max()].map((x) => x.dataSync()[0])).toEqual([0, 0]);
+      });
+
+      it('takes rows of zeros for ones without a direction, and sends the teacher no gradient', () => {
+        const [x, zero] = [tf.tensor2d([[3, 4]]), tf.zeros([1, 2])];
+        for (const [teacher, student, expected] of [
+          [x, zero, 0.5],
+          [zero, x, 0.5],
+          [zero, zero, 0],
+        ] as const) {
+          const { value, grad } = tf.valueAndGrad((s) => cosineDistance(teacher, s))(student.clone());
+          expect(value.dataSync()[0]).toBeCloseTo(expected, 6);
+          expect([...grad.dataSync()].map(Math.abs)).toEqual([0, 0]);
+        }
+        const toTeacher = tf.grad((t) => cosineDistance(t, x.add(1)).add(t.sum()))(x.mul(-2));
+        expect([...toTeacher.dataSync()]).toEqual([1, 1]);
+        expect(cosineDistance(tf.zeros([0, 2]), tf.zeros([0, 2])).dataSync()[0]).toBe(0);
+        expect(errorCode(() => cosineDistance(x, tf.zeros([1, 3])))).toBe('bad-shape');
       });
     });
 

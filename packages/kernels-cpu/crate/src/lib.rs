@@ -15,6 +15,7 @@
 mod cpu_path;
 mod adamw;
 mod attention;
+mod cosine;
 mod dropout;
 mod elementwise;
 mod embedding;

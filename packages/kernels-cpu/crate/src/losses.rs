@@ -83,11 +83,11 @@ per_path! {
         = kl_grad_body
 }
 
-fn row_block(width: usize) -> usize {
+pub fn row_block(width: usize) -> usize {
     (BLOCK / 4 / width).max(1) * width
 }
 
-fn assert_rows(a: &[f32], b: &[f32], width: usize) {
+pub fn assert_rows(a: &[f32], b: &[f32], width: usize) {
     assert!(
         a.len() == b.len() && width > 0 && a.len().is_multiple_of(width),
         "the rows are not whole"

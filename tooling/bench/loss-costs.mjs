@@ -1,0 +1,68 @@
+// node tooling/bench/loss-costs.mjs: what a distillation loss costs, forward and backward, beside Att-KLD's in turn.
+import { LOSS_NAMES, namedLoss } from '@sdq/distillation';
+import { useSdqCpu } from '@sdq/kernels-cpu';
+import * as tf from '@tensorflow/tfjs';
+import { machine } from './machine.mjs';
+import { inTurn, timed } from './pairs.mjs';
+
+const MODEL = { layers: 12, heads: 12, hiddenSize: 384 };
+const TAPS = ['self.query', 'self.key', 'self.value', 'self.output', 'output.dense'].map(
+  (tap) => `attention.${tap}`,
+);
+const LENGTH = 64;
+const SEQUENCES = 16;
+const CLASSES = 17;
+
+await useSdqCpu();
+const tokens = LENGTH * SEQUENCES;
+let seed = 0;
+const normals = (width) => tf.randomNormal([tokens, width], 0, 1, 'float32', ++seed);
+const sites = Array.from({ length: MODEL.layers }, (_, layer) =>
+  [...TAPS, 'output'].map((tap) => `encoder.layer.${layer}.${tap}`),
+).flat();
+const show = () => ({
+  logits: normals(CLASSES),
+  sites: new Map(sites.map((site) => [site, normals(MODEL.hiddenSize)])),
+});
+const [teacher, student] = [show(), show()];
+const offsets = Int32Array.from({ length: SEQUENCES + 1 }, (_, i) => i * LENGTH);
+const context = { offsets, teacher: MODEL, student: MODEL };
+
+/** Milliseconds of one loss with the gradients at all that it reads. */
+function run(loss) {
+  const read = [...student.sites.keys()].filter((site) => loss.taps(site, MODEL));
+  const points = read.length === 0 ? [student.logits] : read.map((site) => student.sites.get(site));
+  const at = (...xs) => {
+    const own = new Map(read.map((site, i) => [site, xs[i]]));
+    return loss.compute(teacher, { logits: read.length === 0 ? xs[0] : student.logits, sites: own }, context);
+  };
+  return timed(() =>
+    tf.tidy(
+      () =>
+        void tf
+          .valueAndGrads(at)(points)
+          .grads.map((x) => x.dataSync()),
+    ),
+  );
+}
+
+const { cpu, path, threads } = machine();
+console.log(
+  `${cpu}; ${path}, ${threads} threads; ${SEQUENCES} sequences of ${LENGTH} tokens, 12 layers, hidden 384\n`,
+);
+console.log('| loss | layers | ms | times Att-KLD (quartiles) |\n|---|---|---|---|');
+for (const name of LOSS_NAMES) {
+  for (const layers of name === 'logit-kl' ? ['all'] : ['all', 'last']) {
+    const loss = namedLoss(name, { layers });
+    const attKld = namedLoss('att-kld', { layers: 'all' });
+    const { ours, ratio, spread } = await inTurn(
+      () => run(loss),
+      () => run(attKld),
+      15,
+    );
+    const [low, high] = spread.map((value) => (1 / value).toFixed(2)).reverse();
+    console.log(
+      `| ${name} | ${layers} | ${ours.toFixed(2)} | ${(1 / ratio).toFixed(2)} (${low} to ${high}) |`,
+    );
+  }
+}
