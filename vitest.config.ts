@@ -5,7 +5,12 @@ export default defineConfig({
   resolve: { conditions: ['sdq-source', 'node', 'import', 'default'] },
   ssr: { resolve: { conditions: ['sdq-source', 'node', 'import', 'default'] } },
   test: {
-    include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'tooling/**/*.test.ts'],
+    include: [
+      'packages/*/src/**/*.test.ts',
+      'packages/*/test/**/*.test.ts',
+      'tooling/**/*.test.ts',
+      'examples/*/*.test.ts',
+    ],
     testTimeout: 300_000,
     hookTimeout: 300_000,
     maxWorkers: 2,

@@ -1,9 +1,9 @@
 import { defineConfig } from 'tsup';
 
 /** The build of one package: ESM with types, source maps, and no bundled dependencies. */
-export function library({ entry = 'src/index.ts', dts = true }: { entry?: string; dts?: boolean } = {}) {
+export function library({ entry = ['src/index.ts'], dts = true }: { entry?: string[]; dts?: boolean } = {}) {
   return defineConfig({
-    entry: [entry],
+    entry,
     format: ['esm'],
     target: 'node20',
     platform: 'node',

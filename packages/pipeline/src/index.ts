@@ -1,6 +1,7 @@
 export { type Analysis, attentionFinding, type PlaceError, placeErrors } from './analysis.ts';
 export { analysisPage, placeTable } from './analysis-page.ts';
 export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
+export { answerTexts, type TextAnswer, type TextInput } from './answer-texts.ts';
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
 export {
   type BudgetOptions,
@@ -45,6 +46,12 @@ export { evaluationPage, evaluationSentences, evaluationTable } from './evaluati
 export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
 export { layerRates } from './layer-decay.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
+export {
+  type LoadEncoderOptions,
+  loadEncoder,
+  type ServedEncoder,
+  type ServingStats,
+} from './load-encoder.ts';
 export {
   type Classifier,
   type ExternalClassifier,

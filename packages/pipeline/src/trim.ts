@@ -91,9 +91,8 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
   if (total.size === 0)
     throw new SdqError('empty-data', `The corpus ${options.corpus.join(', ')} holds no text.`);
 
-  const keep = new Set(characters);
-  const byFrequency = [...total].sort(([a, n], [b, m]) => m - n || a - b).map(([id]) => id);
-  for (const id of byFrequency) {
+  const keep = new Set<number>();
+  for (const id of byNeed(total, vocabulary, characters)) {
     if (options.maxPieces !== undefined && keep.size >= options.maxPieces) break;
     keep.add(id);
   }
@@ -110,6 +109,22 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
     embeddingBytes: { before: storedBytes(table), after: storedBytes(rows) },
     coverage: [...counts].map(([source, found]) => found.coverage(source, kept, characters)),
   };
+}
+
+/**
+ * The pieces to keep, those without which more is lost first: the single characters of the corpus, in which all of it can be
+ * spelled; the pieces that occur, by how often; the characters that do not occur.
+ */
+function byNeed(
+  counts: ReadonlyMap<number, number>,
+  vocabulary: ReadonlyMap<string, number>,
+  characters: ReadonlySet<number>,
+): Set<number> {
+  const occurring = [...vocabulary].filter(([, id]) => counts.has(id));
+  const spelling = new Set(occurring.flatMap(([piece]) => [...piece]));
+  const byFrequency = [...counts].sort(([a, n], [b, m]) => m - n || a - b).map(([id]) => id);
+  const spelled = [...vocabulary].filter(([piece]) => spelling.has(piece)).map(([, id]) => id);
+  return new Set([...spelled, ...byFrequency, ...characters]);
 }
 
 /** How often each piece occurs in the texts of one source. */
