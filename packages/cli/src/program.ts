@@ -44,7 +44,11 @@ export function program(): Command {
       'the dev languages to score, as en,de,... (default: all there are)',
       listFlag,
     )
-    .option('--methods <names>', 'which of ptq, qat, sdq, sdq-mse (default: ptq,qat,sdq)', listFlag)
+    .option(
+      '--methods <names>',
+      'which of ptq, qat, qnat, sdq, sdq-mse, qnat-sdq (default: ptq,qat,sdq)',
+      listFlag,
+    )
     .option('--plan <name>', `${PLAN_HELP} (default: w8a8)`)
     .option('--seed <number>', 'the seed of all that is random (default: 0)', numberFlag)
     .option(
@@ -68,6 +72,11 @@ export function program(): Command {
     .option('--alpha <number>', 'the weight of the logit divergence', numberFlag)
     .option('--beta <number>', 'the weight of the attention-output loss', numberFlag)
     .option('--temperature <number>', 'the temperature of the logit divergence', numberFlag)
+    .option(
+      '--teacher-cache <bytes>',
+      'keep what the teacher shows in a file of at most so many bytes, as 4GB, to be read in later epochs and by other methods (default: the teacher runs in every step)',
+      bytesFlag,
+    )
     .option(
       '--checkpoint-steps <number>',
       'save what is needed to go on after each so many steps (default: about once a minute)',

@@ -39,6 +39,7 @@ export interface RunFlags extends CommonFlags {
   readonly alpha?: number;
   readonly beta?: number;
   readonly temperature?: number;
+  readonly teacherCache?: number;
   readonly checkpointSteps?: number;
   readonly losses?: Record<string, Weight>;
   readonly layers?: 'all' | 'last' | number[];
@@ -103,6 +104,7 @@ function runOptions(flags: RunFlags, model: string): RunOptions {
     trainLimit: flags.trainLimit,
     devLimit: flags.devLimit,
     trainEmbeddings: flags.trainEmbeddings,
+    teacherCache: flags.teacherCache === undefined ? undefined : { bytes: flags.teacherCache },
     finetune: given({ ...shared, epochs: flags.epochs, learningRate: flags.learningRate }),
     quantized: given({ ...shared, epochs: flags.quantizedEpochs, learningRate: flags.quantizedLearningRate }),
     distillation: distillation(flags),

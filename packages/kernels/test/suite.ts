@@ -543,6 +543,7 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         learningRate: 0.01,
         gradientScale: 0.5,
         weightDecay: (name: string) => (name === 'a' ? 0.1 : 0),
+        rateOf: (name: string) => (name === 'b' ? 0.25 : 1),
       };
 
       /** PyTorch's AdamW in float64, for one parameter. */
@@ -550,6 +551,7 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         start: ArrayLike<number>,
         gradients: ArrayLike<number>[],
         decay: number,
+        rate = 0.01,
       ): Float64Array {
         const x = Float64Array.from(start);
         const m = new Float64Array(x.length);
@@ -557,11 +559,11 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         gradients.forEach((gradient, t) => {
           for (let i = 0; i < x.length; i++) {
             const g = gradient[i]! * 0.5;
-            x[i]! *= 1 - 0.01 * decay;
+            x[i]! *= 1 - rate * decay;
             m[i] = 0.9 * m[i]! + 0.1 * g;
             v[i] = 0.999 * v[i]! + 0.001 * g * g;
             const root = Math.sqrt(v[i]!) / Math.sqrt(1 - 0.999 ** (t + 1));
-            x[i]! -= (0.01 / (1 - 0.9 ** (t + 1))) * (m[i]! / (root + 1e-8));
+            x[i]! -= (rate / (1 - 0.9 ** (t + 1))) * (m[i]! / (root + 1e-8));
           }
         });
         return x;
@@ -588,14 +590,15 @@ export function describeOps(backend: string, setUp: () => Promise<unknown>): voi
         optimizer.step(gradients[4]!, variables, options);
         expect(tf.memory().numTensors).toBe(count);
         expect(optimizer.steps).toBe(5);
-        for (const [name, decay] of [
-          ['a', 0.1],
-          ['b', 0],
+        for (const [name, decay, rate] of [
+          ['a', 0.1, 0.01],
+          ['b', 0, 0.0025],
         ] as const) {
           const exact = reference(
             before[name],
             gradients.map((g) => g[name].dataSync()),
             decay,
+            rate,
           );
           expect(difference(variables[name].dataSync(), exact)).toBeLessThan(1e-5);
           // The tensor that the variable was made of shares its data and must keep its values.

@@ -18,6 +18,7 @@ export {
   type PackageMember,
 } from './fetch-checkpoint.ts';
 export { FloatOps, type FloatOptions } from './float-ops.ts';
+export { narrowToHalfFloats, widenHalfFloats } from './half-float.ts';
 export type { HeadKind } from './head-kind.ts';
 export type { HostTensor } from './host-tensor.ts';
 export { packEncodings } from './pack.ts';

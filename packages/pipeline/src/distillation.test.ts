@@ -3,12 +3,13 @@ import { LOSS_NAMES } from '@sdq/distillation';
 import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Batch } from './batches.ts';
 import { distillationOf, requireDistillable } from './distillation.ts';
 import type { DistillationConfig } from './distillation-config.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { resolveRunConfig } from './run-config.ts';
 import { syntheticModel } from './synthetic-model.ts';
-import { disposeTaps, keptTaps } from './teacher-signal.ts';
+import { disposeTaps, keptTaps, teacherSignal } from './teacher-signal.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -21,13 +22,16 @@ describe('distillationOf', () => {
   it('gives each method its losses', () => {
     expect(names('ptq', CONFIG)).toBeUndefined();
     expect(names('qat', CONFIG)).toBeUndefined();
+    expect(names('qnat', CONFIG)).toBeUndefined();
+    expect(names('qnat-sdq', CONFIG)).toEqual(['logit-kl', 'att-kld']);
     expect(names('sdq', CONFIG)).toEqual(['logit-kl', 'att-kld']);
     expect(names('sdq-mse', CONFIG)).toEqual(['logit-kl', 'att-mse']);
   });
 
-  it('lets losses by name replace those of sdq alone', () => {
+  it('lets losses by name replace those of sdq and qnat-sdq', () => {
     const config = { ...CONFIG, losses: Object.fromEntries(LOSS_NAMES.map((name) => [name, 1])) };
     expect(names('sdq', config)).toEqual(LOSS_NAMES);
+    expect(names('qnat-sdq', config)).toEqual(LOSS_NAMES);
     expect(names('sdq-mse', config)).toEqual(['logit-kl', 'att-mse']);
     expect(() => names('sdq', { ...CONFIG, losses: { 'hidden-mes': 1 } })).toThrow(
       'Unknown distillation loss "hidden-mes"',
@@ -70,7 +74,9 @@ it('a step of sdq computes every loss by name, weighted as its time says, and ke
   const plan = resolvePlan(createPlan('w4a8'), sitesOf(model.parameters));
   const range = { min: -4, max: 4 };
   const ranges = new Map([...plan.keys()].map((site) => [site, range]));
-  const { step } = quantizedTraining('sdq', model, plan, ranges, config);
+  const loss = distillationOf('sdq', config.distillation)!;
+  const signal = (batch: Batch) => teacherSignal(model, loss, batch);
+  const { step } = quantizedTraining(plan, ranges, config, { teacher: model, loss, signal });
   const labelled = { ...batch, labels: Int32Array.from(batch.ids, (id) => id % 17), examples: [0, 1, 2] };
   const before = tf.memory().numTensors;
   const prepared = keptTaps(() => step.prepare!(labelled));

@@ -9,10 +9,11 @@ import type { Method } from './run-config.ts';
  * @throws SdqError `unknown-name` for a loss that is none; `bad-option` for weights, layers or relation heads that are none
  */
 export function distillationOf(method: Method, config: DistillationConfig): CombinedLoss | undefined {
-  if (method === 'ptq' || method === 'qat') return undefined;
+  if (method === 'ptq' || method === 'qat' || method === 'qnat') return undefined;
   const { logits, attention, losses, ...options } = config;
-  const plain = { 'logit-kl': logits, [method === 'sdq' ? 'att-kld' : 'att-mse']: attention };
-  const weights = (method === 'sdq' ? losses : undefined) ?? plain;
+  const squared = method === 'sdq-mse';
+  const plain = { 'logit-kl': logits, [squared ? 'att-mse' : 'att-kld']: attention };
+  const weights = (squared ? undefined : losses) ?? plain;
   return combineLosses(
     Object.entries(weights).map(([name, weight]) => ({ loss: namedLoss(name, options), weight })),
   );

@@ -18,12 +18,16 @@ export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch:
   return forward(ops, model.config, model.parameters, batch, model.head).logits;
 }
 
-/**
- * The logits of a batch as the losses over rows of classes take them: those of a span head as one row for the start and
- * one for the end of each sequence, any others as they are.
- */
+/** The logits of a batch as the losses over rows of classes take them; see {@link lossRows}. */
 export function lossLogits(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: EncoderBatch): tf.Tensor {
-  const logits = logitsOf(model, ops, batch);
+  return lossRows(model, logitsOf(model, ops, batch), batch);
+}
+
+/**
+ * Logits as the losses over rows of classes take them: those of a span head as one row for the start and one for the end of
+ * each sequence, any others as they are.
+ */
+export function lossRows(model: EncoderModel, logits: tf.Tensor, batch: EncoderBatch): tf.Tensor {
   return model.head.kind === 'question-answering' ? spanRows(logits, batch.offsets) : logits;
 }
 

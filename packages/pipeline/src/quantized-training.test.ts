@@ -42,7 +42,7 @@ function training(observerShare: number) {
   const plan = resolvePlan(createPlan('w8a8'), sitesOf(teacher.parameters));
   // Wider than what the model shows, so that a moving average narrows them.
   const ranges = new Map([...plan.keys()].map((site) => [site, { min: -50, max: 50 }]));
-  const { step, grids } = quantizedTraining('qat', teacher, plan, ranges, { distillation, quantized });
+  const { step, grids } = quantizedTraining(plan, ranges, { distillation, quantized });
   const take = (at: number) => {
     const context = {
       step: at,
@@ -82,4 +82,29 @@ it('goes on with ranges as they were saved', () => {
   const again = training(0.5);
   again.state.restore(saved);
   for (let step = 3; step < TOTAL_STEPS; step++) expect(again.take(step)).toBe(whole.take(step));
+});
+
+it('with noise rounds other blocks of the weights in each batch, a share of them', () => {
+  const { distillation, quantized } = resolveRunConfig({ task: 'NC', data: '', model: '', out: '' });
+  // Two bits, so that what is rounded shows; ranges that do not move.
+  const plan = resolvePlan(createPlan('w2a8'), sitesOf(teacher.parameters));
+  const ranges = new Map([...plan.keys()].map((site) => [site, { min: -8, max: 8 }]));
+  const lossAt = (share: number | undefined, index: number) => {
+    const noise = share === undefined ? undefined : { share, blockSize: 8 };
+    const frozen = { distillation, quantized: { ...quantized, observerShare: 0 } };
+    const { step } = quantizedTraining(plan, ranges, frozen, undefined, noise);
+    const random = new Random(0).fork(`step ${index}`);
+    const context = { step: 0, totalSteps: 1, random, prepared: undefined, rows: undefined };
+    const still = { ...teacher.config, hiddenDropout: 0, classifierDropout: 0 };
+    const { total, parts } = step.loss({ ...teacher, config: still }, batch, context);
+    const value = total.dataSync()[0]!;
+    tf.dispose([total, parts]);
+    return value;
+  };
+  const whole = lossAt(undefined, 0);
+  expect(lossAt(1, 0) / whole).toBeCloseTo(1, 4);
+  const noisy = [0, 1, 2].map((index) => lossAt(0.5, index));
+  expect(new Set([...noisy, whole, lossAt(0, 0)]).size).toBe(5);
+  expect(lossAt(0.5, 1)).toBe(noisy[1]);
+  expect(lossAt(0, 0)).toBe(lossAt(0, 1));
 });

@@ -1,18 +1,20 @@
-import type { AffineGrid, ObserverState, Site } from '@sdq/core';
+import type { AffineGrid, ObserverState, Site, Taps } from '@sdq/core';
+import type { CombinedLoss } from '@sdq/distillation';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import { FloatOps } from '@sdq/models';
 import {
   FakeQuantizedOps,
   gridsForRanges,
   MovingAverageObserver,
+  type QuantNoise,
   type ResolvedPlan,
   type SiteRanges,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
-import { distillationOf } from './distillation.ts';
+import type { Batch } from './batches.ts';
 import { type EncoderModel, logitsOf, lossLogits } from './encoder-model.ts';
-import type { Method, RunConfig } from './run-config.ts';
-import { TapCollector, teacherSignal } from './teacher-signal.ts';
+import type { RunConfig } from './run-config.ts';
+import { TapCollector } from './teacher-signal.ts';
 import type { ModelStep } from './train-model.ts';
 
 /** The steps of QAT or SDQ on a fake-quantized student, and the grids of activations, which follow its training. */
@@ -23,37 +25,52 @@ export interface QuantizedTraining {
 
 const MOVING_AVERAGE_MOMENTUM = 0.99;
 
+/** How a student learns from its teacher. */
+export interface TeacherLoss {
+  readonly teacher: EncoderModel;
+  readonly loss: CombinedLoss;
+  /** What the teacher shows for a batch: live, or from a cache. */
+  readonly signal: (batch: Batch) => Taps;
+}
+
+/** A share of each weight's blocks that is quantized in a step. */
+export type NoiseOptions = Omit<QuantNoise, 'seed'>;
+
 /**
  * What a step of QAT or SDQ computes: the task's loss on the fake-quantized student, and for SDQ how far it is from the
  * teacher. Source: O'Neill and Dutta 2023, "Self-Distilled Quantization", section 3.
  *
  * @param ranges - the calibrated range of each site's input, from where a moving average goes on
+ * @param distilled - what is learned from the teacher; absent for QAT
+ * @param noise - quantizes random blocks of the weights only, others in each batch
  */
 export function quantizedTraining(
-  method: Exclude<Method, 'ptq'>,
-  teacher: EncoderModel,
   plan: ResolvedPlan,
   ranges: SiteRanges,
   { distillation, quantized }: Pick<RunConfig, 'distillation' | 'quantized'>,
+  distilled?: TeacherLoss,
+  noise?: NoiseOptions,
 ): QuantizedTraining {
-  const combined = distillationOf(method, distillation);
   const observers = new Map(
     [...ranges].map(([site, range]) => [site, new MovingAverageObserver(MOVING_AVERAGE_MOMENTUM, range)]),
   );
   const grids = gridsForRanges(ranges, plan);
   const step: ModelStep = {
-    prepare: combined && ((batch) => teacherSignal(teacher, combined, batch)),
+    prepare: distilled?.signal,
     loss: (student, batch, { random, prepared, step, totalSteps }) => {
-      const collector = new TapCollector(combined ?? { taps: () => false }, student.config);
+      const collector = new TapCollector(distilled?.loss ?? { taps: () => false }, student.config);
       const float = new FloatOps({ dropout: random, onTap: collector.onTap });
-      const observing = step < quantized.observerShare * totalSteps;
-      const ops = new FakeQuantizedOps(float, plan, { grids, ...(observing && { observers }) });
+      const ops = new FakeQuantizedOps(float, plan, {
+        grids,
+        ...(step < quantized.observerShare * totalSteps && { observers }),
+        ...(noise && { noise: { ...noise, seed: random.fork('noise').seed } }),
+      });
       const logits = lossLogits(student, ops, batch);
       const task = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
-      if (!combined) return { total: task, parts: { task } };
+      if (!distilled) return { total: task, parts: { task } };
       const taps = { logits, sites: collector.sites };
-      const context = { offsets: batch.offsets, teacher: teacher.config, student: student.config };
-      const { total, parts } = combined.compute(prepared!, taps, context, step / totalSteps);
+      const context = { offsets: batch.offsets, teacher: distilled.teacher.config, student: student.config };
+      const { total, parts } = distilled.loss.compute(prepared!, taps, context, step / totalSteps);
       return { total: tf.add(task.mul(distillation.task), total), parts: { task, ...parts } };
     },
     classifier: (student) => (batch) =>

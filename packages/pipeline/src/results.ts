@@ -10,8 +10,10 @@ export const VERSION_LABELS: Readonly<Record<string, string>> = {
   ptqMinMax: 'PTQ min-max',
   ptqPercentile: 'PTQ percentile',
   qat: 'QAT',
+  qnat: 'QNAT (Quant-Noise)',
   sdq: 'SDQ (Att-KLD)',
   sdqMse: 'SDQ (Att-MSE)',
+  qnatSdq: 'QNAT + SDQ (Att-KLD)',
 };
 
 /** What a version is called in a run's tables: SDQ by the losses that it distilled, where they are not the usual ones. */

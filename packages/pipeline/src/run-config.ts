@@ -5,7 +5,7 @@ import { distillationConfig } from './distillation-config.ts';
 import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
 
 /** The quantized versions of the teacher that a run can make. */
-export const METHODS = ['ptq', 'qat', 'sdq', 'sdq-mse'] as const;
+export const METHODS = ['ptq', 'qat', 'qnat', 'sdq', 'sdq-mse', 'qnat-sdq'] as const;
 
 /** The name of a quantized version. */
 export type Method = (typeof METHODS)[number];
@@ -51,6 +51,19 @@ const runConfig = z.strictObject({
     /** The share of the steps in which moving averages set the ranges of activations; then the ranges stay as they are. */
     observerShare: z.number().min(0).max(1),
   }),
+  /** Of `qnat` and `qnat-sdq`: the share of each weight's blocks that a step quantizes, and how many inputs a block has. */
+  noise: z.strictObject({
+    share: z.number().min(0).max(1),
+    blockSize: z.int().min(1),
+  }),
+  /** Keeps what the teacher shows in a file of at most so many bytes; absent: it is computed in every step. */
+  teacherCache: z
+    .strictObject({
+      bytes: z.int().min(1),
+      /** fp16 halves the size; the signal is rounded to it. */
+      type: z.enum(['fp16', 'fp32']),
+    })
+    .optional(),
   distillation: distillationConfig,
 });
 
@@ -110,6 +123,8 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
       observerShare: 1,
       ...options.quantized,
     },
+    noise: { share: 0.5, blockSize: 8, ...options.noise },
+    ...(options.teacherCache && { teacherCache: { type: 'fp16', ...options.teacherCache } }),
     distillation: { task: 1, logits: 1, attention: 100, temperature: 1, ...options.distillation },
   });
   if (parsed.success) {

@@ -14,8 +14,10 @@ import { VERSION } from './version.ts';
 export const METHOD_VERSIONS: Readonly<Record<Method, string>> = {
   ptq: 'ptq',
   qat: 'qat',
+  qnat: 'qnat',
   sdq: 'sdq',
   'sdq-mse': 'sdqMse',
+  'qnat-sdq': 'qnatSdq',
 };
 
 /** Which calibration observer set the ranges of activations. */
@@ -34,7 +36,7 @@ export function studentMethod(config: RunConfig, folder: RunFolder): Method {
 }
 
 /** From the most elaborate on. */
-const STUDENTS: readonly Method[] = ['sdq', 'sdq-mse', 'qat', 'ptq'];
+const STUDENTS: readonly Method[] = ['sdq', 'sdq-mse', 'qnat-sdq', 'qnat', 'qat', 'ptq'];
 
 /** What a run found, from the records of its finished stages. */
 export function runResults(config: RunConfig, dataset: Dataset, folder: RunFolder, backend: string): Results {

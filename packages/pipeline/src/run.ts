@@ -22,9 +22,11 @@ import {
   sitesOf,
 } from '@sdq/quantizers';
 import type * as tf from '@tensorflow/tfjs';
+import type { Batch } from './batches.ts';
+import { CachedTeacher } from './cached-teacher.ts';
 import { calibrationBatches } from './calibration-batches.ts';
 import { type Dataset, headKind, loadDataset, tokensOf } from './dataset.ts';
-import { requireDistillable } from './distillation.ts';
+import { distillationOf, requireDistillable } from './distillation.ts';
 import {
   disposeModel,
   type EncoderModel,
@@ -49,6 +51,7 @@ import {
   studentMethod,
 } from './run-results.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
+import { teacherSignal } from './teacher-signal.ts';
 import { type ModelStep, trainModel } from './train-model.ts';
 import type { TrainingSummary } from './trainer.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
@@ -198,8 +201,18 @@ class Run {
     ranges: SiteRanges,
   ): Promise<void> {
     const started = performance.now();
-    const { step, grids } = quantizedTraining(method, teacher, plan, ranges, this.config);
-    const { model, training } = await this.descend(method, teacher, this.config.quantized, step);
+    const { noise, quantized: recipe } = this.config;
+    const distilled = await this.distilled(method, teacher);
+    const { step, grids } = quantizedTraining(
+      plan,
+      ranges,
+      this.config,
+      distilled,
+      method.startsWith('qnat') ? noise : undefined,
+    );
+    const { model, training } = await this.descend(method, teacher, recipe, step).finally(() =>
+      distilled?.close(),
+    );
     let quantized = quantizeModel({ ...model, config: teacher.config }, plan, grids);
     disposeModel(model, teacher);
     if (studentMethod(this.config, this.folder) === method) {
@@ -209,6 +222,38 @@ class Run {
     }
     const scores = await this.scoreQuantized(method, METHOD_VERSIONS[method], quantized);
     await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, training);
+  }
+
+  /** What a method learns from the teacher, live or from the cache that all methods of the run share. */
+  private async distilled(method: Exclude<Method, 'ptq'>, teacher: EncoderModel) {
+    const { distillation, teacherCache } = this.config;
+    const loss = distillationOf(method, distillation);
+    if (!loss) return undefined;
+    if (!teacherCache) {
+      const signal = (batch: Batch) => teacherSignal(teacher, loss, batch);
+      return { teacher, loss, signal, close: () => {} };
+    }
+    const cached = await CachedTeacher.open({
+      teacher,
+      folder: this.folder.file('teacher'),
+      reader: loss,
+      examples: this.dataset.train,
+      path: this.folder.file('teacher-cache/signal.cache'),
+      maxBytes: teacherCache.bytes,
+      type: teacherCache.type,
+    });
+    const { capacity, replaced } = cached.cache;
+    if (replaced) {
+      this.reporter.message(
+        'The teacher cache was of another teacher, other data or other taps: it is filled anew.',
+      );
+    }
+    if (capacity < 1) {
+      this.reporter.message(
+        `The teacher cache has room for ${(100 * capacity).toFixed(1)} % of the examples; the teacher runs for the others.`,
+      );
+    }
+    return { teacher, loss, signal: (batch: Batch) => cached.signal(batch), close: () => cached.close() };
   }
 
   /** Trains copies of the parameters of `start` as a stage of this run. */

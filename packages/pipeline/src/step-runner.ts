@@ -89,7 +89,7 @@ export class StepRunner {
           random: this.random.fork(`step ${step.batchesBefore + i}`),
           rows,
         };
-        const one = this.backward(ids ? { ...batch, ids } : batch, context);
+        const one = this.backward(batch, ids, context);
         for (const [name, part] of Object.entries(one.parts)) {
           parts[name] = (parts[name] ?? 0) + part / batches.length;
         }
@@ -125,9 +125,14 @@ export class StepRunner {
     };
   }
 
-  /** The losses of a batch, and the gradients by the parameters' names, those of rows by their table's. */
+  /**
+   * The losses of a batch, and the gradients by the parameters' names, those of rows by their table's.
+   *
+   * @param ids - of the batch, counted in the rows
+   */
   private backward(
     batch: Batch,
+    ids: Int32Array | undefined,
     context: Omit<StepContext, 'prepared'>,
   ): { parts: Readonly<Record<string, number>>; gradients: tf.NamedTensorMap } {
     const { variables, sparse, prepare, loss } = this.request;
@@ -138,7 +143,7 @@ export class StepRunner {
     const prepared = prepare && keptTaps(() => prepare(batch));
     try {
       const { value, grads } = tf.variableGrads(() => {
-        const { total, parts: named } = loss(batch, { ...context, prepared });
+        const { total, parts: named } = loss(ids ? { ...batch, ids } : batch, { ...context, prepared });
         for (const [name, part] of Object.entries(named)) parts[name] = part.dataSync()[0]!;
         return total;
       }, [...leaves.values()]);

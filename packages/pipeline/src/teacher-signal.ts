@@ -2,7 +2,7 @@ import type { DistillationLoss, EncoderShape, Site, Taps } from '@sdq/core';
 import { FloatOps } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
-import { type EncoderModel, lossLogits } from './encoder-model.ts';
+import { type EncoderModel, logitsOf, lossRows } from './encoder-model.ts';
 
 /** What decides which taps are collected. */
 export type TapReader = Pick<DistillationLoss, 'taps'>;
@@ -21,11 +21,21 @@ export class TapCollector {
   };
 }
 
-/** What the frozen teacher shows for a batch: its logits and the taps that the losses read. */
+/** What the frozen teacher shows for a batch: its logits as the losses take them, and the taps that they read. */
 export function teacherSignal(teacher: EncoderModel, reader: TapReader, batch: Batch): Taps {
+  return lossTaps(teacher, shownTaps(teacher, reader, batch), batch);
+}
+
+/** The logits of a batch as the head gives them, and the taps that losses read. */
+export function shownTaps(teacher: EncoderModel, reader: TapReader, batch: Batch): Taps {
   const collector = new TapCollector(reader, teacher.config);
-  const logits = lossLogits(teacher, new FloatOps({ onTap: collector.onTap }), batch);
+  const logits = logitsOf(teacher, new FloatOps({ onTap: collector.onTap }), batch);
   return { logits, sites: collector.sites };
+}
+
+/** Taps with their logits as the losses over rows of classes take them. */
+export function lossTaps(model: EncoderModel, { logits, sites }: Taps, batch: Batch): Taps {
+  return { logits: lossRows(model, logits, batch), sites };
 }
 
 /** Runs in a scope of its own, which only the taps outlive. */

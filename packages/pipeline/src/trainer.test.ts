@@ -76,3 +76,29 @@ describe('train', () => {
     );
   });
 });
+
+it('shows the teacher the ids of the whole table, also where a step trains its rows', async () => {
+  const variables = toyVariables();
+  const seen: number[][] = [];
+  await train({
+    stage: 'test',
+    examples,
+    variables,
+    recipe: { ...toyRecipe, epochs: 1 },
+    seed: 0,
+    reporter: recorder(),
+    sparse: 'embeddings.weight',
+    prepare: (batch) => {
+      seen.push([...batch.ids]);
+      return { logits: tf.zeros([1, 1]), sites: new Map() };
+    },
+    loss: (batch, context) => {
+      expect([...batch.ids]).not.toEqual(seen.at(-1));
+      expect(context.rows!.shape[0]).toBe(new Set(seen.at(-1)).size);
+      return toyLoss(variables, batch, context);
+    },
+  });
+  const tokens = examples.flatMap(({ ids }) => [...ids]);
+  expect(seen.flat().sort((a, b) => a - b)).toEqual(tokens.sort((a, b) => a - b));
+  for (const variable of variables.values()) variable.dispose();
+});

@@ -25,6 +25,7 @@ async function attempt(
   out: string,
   dies: (event: RunEvent) => boolean = () => false,
   events: RunEvent[] = [],
+  more: Partial<RunOptions> = {},
 ) {
   const options: RunOptions = {
     task: 'NC',
@@ -38,6 +39,7 @@ async function attempt(
     finetune: { epochs: 2, learningRate: 5e-3, tokensPerBatch: 64 },
     quantized: { epochs: 2, learningRate: 5e-4, tokensPerBatch: 64, observerShare: 0.5, dropout: 0.1 },
     trainEmbeddings: true,
+    ...more,
   };
   const inner = recorder(events);
   const reporter: Reporter & { readonly events: RunEvent[] } = {
@@ -101,6 +103,45 @@ describe('a run that dies', () => {
     writeTinyData(data, 7);
     await expect(attempt('moved')).rejects.toMatchObject({ code: 'bad-checkpoint' });
     cpSync(kept, join(data, 'NC'), { recursive: true });
+  });
+});
+
+describe('a run with a teacher cache', () => {
+  const FIRST_EPOCH = 4;
+  const dying = (event: RunEvent) =>
+    event.event === 'step' && event.stage === 'sdq' && event.step === FIRST_EPOCH;
+
+  it.each([
+    ['with room for all', { bytes: 1e6, type: 'fp16' }],
+    ['with room for some', { bytes: 14_000, type: 'fp16' }],
+  ] as const)(
+    '%s, ends with the same bits when it died while the cache was filled',
+    async (name, teacherCache) => {
+      await attempt(`${name} whole`, undefined, [], { teacherCache });
+      const cache = join(root, name, 'teacher-cache/signal.cache');
+      await expect(attempt(name, dying, [], { teacherCache })).rejects.toThrow('killed');
+      // A record that was cut off, and one that was damaged.
+      const bytes = readFileSync(cache);
+      bytes[bytes.length - 100]! ^= 1;
+      writeFileSync(cache, bytes.subarray(0, bytes.length - 9));
+      await attempt(name, undefined, [], { teacherCache });
+      expect(weights(name).map((bytes, i) => bytes.equals(weights(`${name} whole`)[i]!))).toEqual([
+        true,
+        true,
+      ]);
+      expect(readFileSync(cache).length).toBeLessThanOrEqual(teacherCache.bytes);
+    },
+  );
+
+  it('shares it between methods, and in fp32 gives the student of a live teacher', async () => {
+    const teacherCache = { bytes: 1e6, type: 'fp32' } as const;
+    const cache = join(root, 'shared/teacher-cache/signal.cache');
+    await attempt('shared', undefined, [], { teacherCache });
+    const filled = readFileSync(cache);
+    await attempt('shared', undefined, [], { teacherCache, methods: ['sdq', 'sdq-mse'] });
+    expect(readFileSync(cache).equals(filled)).toBe(true);
+    await attempt('live');
+    expect(weights('shared').map((bytes, i) => bytes.equals(weights('live')[i]!))).toEqual([true, true]);
   });
 });
 
