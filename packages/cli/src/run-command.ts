@@ -3,6 +3,7 @@ import { fetchDefaultCheckpoint } from '@sdq/models';
 import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
 import { topicsFolder } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
+import { type ConfigFile, readConfigFile, withFlags } from './config-file.ts';
 import type { Weight } from './flags.ts';
 import { interruptible } from './interruption.ts';
 import { planFlag } from './plan-flag.ts';
@@ -18,10 +19,13 @@ export interface CommonFlags {
 
 /** The flags of `sdq run`. */
 export interface RunFlags extends CommonFlags {
-  readonly task: string;
-  readonly xglue: string;
-  readonly out: string;
+  /** A JSON file of options; flags go before it. */
+  readonly config?: string;
+  readonly task?: string;
+  readonly xglue?: string;
+  readonly out?: string;
   readonly model?: string;
+  readonly teacher?: string;
   readonly languages?: string[];
   readonly methods?: string[];
   readonly plan?: string;
@@ -49,18 +53,40 @@ export interface RunFlags extends CommonFlags {
 export async function runCommand(given: RunFlags): Promise<Results> {
   const flags = { ...given };
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
-  // All that can be wrong with the flags is found before the first download.
-  const options = (model: string) => resolveRunConfig(runOptions(flags, model));
-  options(flags.model ?? '');
-  const model = flags.model ?? (await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) }));
+  const file = flags.config === undefined ? {} : readConfigFile(flags.config);
+  // All that can be wrong with the options is found before the first download.
+  const options = (model: string | undefined) => resolveRunConfig(runOptions(file, flags, model));
+  const { out } = options(NO_MODEL_YET);
+  const model = hasModel(file, flags)
+    ? undefined
+    : await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) });
   const backend = await selectBackend(flags.backend, reporter);
   reporter.message(`Running on ${backend}.`);
   if (backend.startsWith('wasm')) limitBatches(flags, reporter);
   const results = await interruptible(reporter, (signal) =>
     run(options(model), reporter, { backend, signal, checkpointSteps: flags.checkpointSteps }),
   );
-  process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, flags.out)}\n`);
+  process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, out)}\n`);
   return results;
+}
+
+/** `sdq distill`: SDQ from a teacher that is fine-tuned already, by a configuration file. */
+export async function distillCommand(config: string, flags: RunFlags): Promise<Results> {
+  const file = readConfigFile(config);
+  if (file.teacher === undefined && flags.teacher === undefined) {
+    throw new SdqError(
+      'bad-option',
+      `${config} has no "teacher", a folder with a fine-tuned model: "sdq run" makes one.`,
+    );
+  }
+  const methods = flags.methods ?? (file.methods === undefined ? ['sdq'] : undefined);
+  return runCommand({ ...flags, config, ...(methods && { methods }) });
+}
+
+const NO_MODEL_YET = '';
+
+function hasModel(file: ConfigFile, flags: RunFlags): boolean {
+  return [file.model, file.teacher, flags.model, flags.teacher].some((folder) => folder !== undefined);
 }
 
 // WebAssembly addresses 4 GiB: a step of e5-small on 1,024 tokens does not fit, one on 512 does.
@@ -88,12 +114,13 @@ function given<T extends object>(values: T) {
   };
 }
 
-function runOptions(flags: RunFlags, model: string): RunOptions {
+function runOptions(file: ConfigFile, flags: RunFlags, model: string | undefined): RunOptions {
   const shared = { tokensPerBatch: flags.tokensPerBatch };
-  const options = given({
+  const options: ConfigFile = given({
     task: flags.task,
     data: flags.xglue,
-    model,
+    model: flags.model,
+    teacher: flags.teacher,
     out: flags.out,
     languages: flags.languages,
     methods: flags.methods,
@@ -109,7 +136,19 @@ function runOptions(flags: RunFlags, model: string): RunOptions {
     quantized: given({ ...shared, epochs: flags.quantizedEpochs, learningRate: flags.quantizedLearningRate }),
     distillation: distillation(flags),
   });
-  return options as RunOptions;
+  const merged = withFlags(file, options);
+  for (const [option, flag] of [
+    ['task', '--task'],
+    ['data', '--xglue'],
+    ['out', '--out'],
+  ] as const) {
+    if (merged[option] === undefined) {
+      throw new SdqError('bad-option', `Give ${flag}, or a --config file that has "${option}".`);
+    }
+  }
+  const { teacher } = merged;
+  const start = model !== undefined && teacher === undefined ? { model } : {};
+  return { ...start, ...merged } as RunOptions;
 }
 
 /** What a run found, for a person at a terminal. */

@@ -44,6 +44,7 @@ export {
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
+export { FINISH_TOLERANCE, type FinishCheck } from './finish-check.ts';
 export { layerRates } from './layer-decay.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 export {

@@ -1,4 +1,5 @@
 import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
+import type { FinishCheck } from './finish-check.ts';
 import type { RunConfig } from './run-config.ts';
 
 /** A score per language, each in [0, 1]. */
@@ -54,6 +55,8 @@ export interface Results {
   readonly unofficialLanguages: readonly string[];
   /** Bytes of the weights file on disk. */
   readonly bytes: { readonly fp32: number; readonly sdq?: number };
+  /** By method: how the finished student's logits differ from those of the model that was trained. */
+  readonly finish: Readonly<Record<string, FinishCheck>>;
   /** Tokens of training text a second, over all stages. */
   readonly trainTokensPerSecond: number;
   /** The largest resident memory of the process. */

@@ -2,6 +2,7 @@ import { SdqError } from '@sdq/core';
 import { z } from 'zod';
 import { distillationOf } from './distillation.ts';
 import { distillationConfig } from './distillation-config.ts';
+import { nearestName } from './nearest-name.ts';
 import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
 
 /** The quantized versions of the teacher that a run can make. */
@@ -17,6 +18,8 @@ const runConfig = z.strictObject({
   data: z.string(),
   /** The checkpoint folder to start from. */
   model: z.string(),
+  /** A folder with a model that is fine-tuned for the task already, the teacher; absent: `model` is fine-tuned. */
+  teacher: z.string().optional(),
   /** The run folder. */
   out: z.string(),
   seed: z.int().min(0).max(0xffff_ffff),
@@ -71,7 +74,7 @@ const runConfig = z.strictObject({
 export type RunConfig = z.infer<typeof runConfig>;
 
 /** What a user may leave out of a {@link RunConfig}. */
-export type RunOptions = Pick<RunConfig, 'task' | 'data' | 'model' | 'out'> & {
+export type RunOptions = Pick<RunConfig, 'task' | 'data' | 'out'> & {
   readonly [K in keyof RunConfig]?: RunConfig[K] extends object | undefined
     ? RunConfig[K] extends readonly unknown[] | undefined
       ? RunConfig[K]
@@ -90,7 +93,7 @@ export function defaultMaxLength(task: string): number {
 /**
  * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
  *
- * @throws SdqError `bad-option` that names the option; `unknown-name` for a distillation loss that is none
+ * @throws SdqError `bad-option` that names the option, and for one that does not exist the nearest that does; `unknown-name` for a distillation loss that is none
  *
  * @example
  * ```ts
@@ -107,6 +110,7 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
     plan: 'w8a8',
     calibrationBatches: 24,
     trainEmbeddings: false,
+    model: options.teacher,
     ...options,
     finetune: {
       ...TRAINING_DEFAULTS,
@@ -131,9 +135,30 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
     distillationOf('sdq', parsed.data.distillation);
     return parsed.data;
   }
-  const issue = parsed.error.issues[0]!;
-  throw new SdqError(
-    'bad-option',
-    `The option ${issue.path.join('.') || 'of the run'} is wrong: ${issue.message}.`,
-  );
+  throw optionError(parsed.error.issues[0]!);
+}
+
+function optionError(issue: z.core.$ZodIssue): SdqError {
+  const place = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const [key] = issue.keys as [string];
+    const nearest = nearestName(key, knownKeys(issue.path));
+    const name = (last: string) => (place === '' ? last : `${place}.${last}`);
+    return new SdqError(
+      'bad-option',
+      `There is no option "${name(key)}"${nearest ? `: did you mean "${name(nearest)}"?` : '.'}`,
+    );
+  }
+  return new SdqError('bad-option', `The option ${place || 'of the run'} is wrong: ${issue.message}.`);
+}
+
+/** The names of the options under a path of the configuration. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = runConfig;
+  for (const key of path) {
+    if (schema instanceof z.ZodOptional) schema = schema.unwrap();
+    schema = schema instanceof z.ZodObject ? schema.shape[key as string] : undefined;
+  }
+  if (schema instanceof z.ZodOptional) schema = schema.unwrap();
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type Reporter, type RunEvent, SdqError } from '@sdq/core';
 import { writeFileAtomically } from '@sdq/models';
+import type { FinishCheck } from './finish-check.ts';
 import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 
 const CONFIG_FILE = 'config.json';
@@ -14,6 +15,8 @@ export interface StageRecord {
   readonly seconds: number;
   /** Tokens trained on, and the time that took. */
   readonly training?: { readonly tokens: number; readonly seconds: number };
+  /** How the finished student's logits differ from those that were trained. */
+  readonly finish?: FinishCheck;
   readonly peakMemoryBytes: number;
 }
 

@@ -69,6 +69,9 @@ export function runResults(config: RunConfig, dataset: Dataset, folder: RunFolde
       fp32: weightBytes(folder, 'teacher'),
       [METHOD_VERSIONS[studentMethod(config, folder)]]: weightBytes(folder, 'student'),
     },
+    finish: Object.fromEntries(
+      Object.entries(records).flatMap(([stage, { finish }]) => (finish ? [[stage, finish]] : [])),
+    ),
     trainTokensPerSecond:
       sum(trainings.map(({ tokens }) => tokens)) / sum(trainings.map(({ seconds }) => seconds)),
     peakMemoryBytes: Math.max(...Object.values(records).map(({ peakMemoryBytes }) => peakMemoryBytes)),

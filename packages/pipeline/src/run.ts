@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Random, type Reporter, SdqError } from '@sdq/core';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import {
@@ -36,6 +37,7 @@ import {
   tensorsFrom,
 } from './encoder-model.ts';
 import { evaluateLanguage } from './evaluate-language.ts';
+import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
 import type { Classifier } from './predict.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';
@@ -53,8 +55,10 @@ import {
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
 import { type ModelStep, trainModel } from './train-model.ts';
-import type { TrainingSummary } from './trainer.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
+
+/** Batches of training text on which a finished student is compared with what was trained. */
+const FINISH_BATCHES = 4;
 
 /** How a run runs: nothing of it changes the result. */
 export interface RunEnvironment {
@@ -130,7 +134,9 @@ class Run {
 
   private async teacher(): Promise<EncoderModel> {
     const done = this.folder.finished('teacher');
-    const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : this.config.model);
+    const { teacher: given } = this.config;
+    const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : (given ?? this.config.model));
+    if (given !== undefined && !done) this.requireTeacher(given, loaded.head);
     const checkpoint = withHead(loaded, this.head, new Random(this.config.seed).fork('head'));
     requireDistillable(this.config.methods, this.config.distillation, checkpoint.config);
     // Only now: a checkpoint that cannot be read leaves no folder behind.
@@ -142,15 +148,7 @@ class Run {
     }
     const start: EncoderModel = { config: checkpoint.config, head: this.head, parameters };
     const started = performance.now();
-    const { model, training } = await this.descend('teacher', start, this.config.finetune, {
-      loss: (student, batch, { random }) => {
-        const logits = lossLogits(student, new FloatOps({ dropout: random }), batch);
-        const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
-        return { total, parts: {} };
-      },
-      classifier: (student) => floatClassifier(student),
-    });
-    disposeModel(start, model);
+    const { model, training } = given !== undefined ? { model: start } : await this.fineTuned(start);
     await saveModel(this.folder.file('teacher'), {
       config: model.config,
       head: model.head,
@@ -161,9 +159,31 @@ class Run {
       'teacher',
       { fp32: await this.score('fp32', 'fp32', floatClassifier(model)) },
       started,
-      training,
+      training && { training },
     );
     return model;
+  }
+
+  private async fineTuned(start: EncoderModel) {
+    const tuned = await this.descend('teacher', start, this.config.finetune, {
+      loss: (student, batch, { random }) => {
+        const logits = lossLogits(student, new FloatOps({ dropout: random }), batch);
+        const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
+        return { total, parts: {} };
+      },
+      classifier: (student) => floatClassifier(student),
+    });
+    disposeModel(start, tuned.model);
+    return tuned;
+  }
+
+  /** Checks that a model that was fine-tuned before has the head that the task needs. */
+  private requireTeacher(folder: string, head: Head | undefined): void {
+    if (head?.kind === this.head.kind && isDeepStrictEqual(head.labels, this.head.labels)) return;
+    throw new SdqError(
+      'bad-checkpoint',
+      `${folder} is no teacher for ${this.dataset.task.name}: its head must be for ${this.head.kind} with the labels ${this.head.labels.join(', ')}.`,
+    );
   }
 
   /** The ranges that each observer finds, calibrated when they are first needed. */
@@ -213,6 +233,8 @@ class Run {
     const { model, training } = await this.descend(method, teacher, recipe, step).finally(() =>
       distilled?.close(),
     );
+    const batches = calibrationBatches(this.dataset.train, FINISH_BATCHES, this.config.seed);
+    const trained = logitsOn(step.classifier(model), batches);
     let quantized = quantizeModel({ ...model, config: teacher.config }, plan, grids);
     disposeModel(model, teacher);
     if (studentMethod(this.config, this.folder) === method) {
@@ -220,8 +242,29 @@ class Run {
       // The scores are those of the file: what was saved is what is measured.
       quantized = await loadQuantizedModel(this.folder.file('student'));
     }
+    const finish = this.checkFinish(method, trained, quantized, batches);
     const scores = await this.scoreQuantized(method, METHOD_VERSIONS[method], quantized);
-    await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, training);
+    await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, { training, finish });
+  }
+
+  /** Compares the finished student with the fake-quantized model that was trained. */
+  private checkFinish(
+    stage: string,
+    trained: ReturnType<typeof logitsOn>,
+    quantized: QuantizedModel,
+    batches: readonly Batch[],
+  ): FinishCheck {
+    const { classify, dispose } = quantizedClassifier(quantized);
+    const check = compareLogits(trained, logitsOn(classify, batches));
+    dispose();
+    this.reporter.event({ event: 'finish', stage, ...check });
+    if (!check.equal) {
+      const percent = (100 * check.samePredictions).toFixed(2);
+      this.reporter.message(
+        `The finished student's logits differ from those that were trained by up to ${check.largestDifference.toPrecision(3)}; ${percent} % of its predictions are the same.`,
+      );
+    }
+    return check;
   }
 
   /** What a method learns from the teacher, live or from the cache that all methods of the run share. */
@@ -318,11 +361,11 @@ class Run {
     stage: string,
     scores: StageRecord['scores'],
     started: number,
-    training?: TrainingSummary,
+    more: Pick<StageRecord, 'training' | 'finish'> = {},
   ): Promise<void> {
     const seconds = (performance.now() - started) / 1000;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
-    await this.folder.finish(stage, { scores, seconds, peakMemoryBytes, ...(training && { training }) });
+    await this.folder.finish(stage, { scores, seconds, peakMemoryBytes, ...more });
     for (const [version, byLanguage] of Object.entries(scores)) {
       const average = (100 * meanScore(byLanguage)).toFixed(2);
       this.reporter.message(
