@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { writeFileAtomically } from '@sdq/models';
@@ -8,7 +8,7 @@ import {
   analyze,
   attentionFinding,
   placeTable,
-  type Results,
+  readResults,
   reportPage,
   runToAnalyze,
 } from '@sdq/pipeline';
@@ -64,8 +64,7 @@ async function write(analysis: Analysis, out: string | undefined, run: string | 
   mkdirSync(out, { recursive: true });
   await writeFileAtomically(join(out, 'analysis.json'), `${JSON.stringify(analysis, null, 2)}\n`);
   if (run !== out) return writeFileAtomically(join(out, 'analysis.html'), analysisPage(analysis));
-  const results = JSON.parse(readFileSync(join(run, 'results.json'), 'utf8')) as Results;
-  return writeFileAtomically(join(run, 'report.html'), reportPage(results, analysis));
+  return writeFileAtomically(join(run, 'report.html'), reportPage(readResults(run), analysis));
 }
 
 function summary({ errors, sensitivity }: Analysis): string {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SdqError } from '@sdq/core';
@@ -11,7 +11,7 @@ import {
   writeFileAtomically,
 } from '@sdq/models';
 import { type IntegerForm, QUANTIZED_FILE, WHOLE_FILE, writeOnnx } from '@sdq/onnx';
-import { loadSavedModel, type Results, type SavedModel } from '@sdq/pipeline';
+import { loadSavedModel, type Results, readResults, type SavedModel } from '@sdq/pipeline';
 import { baseName, modelCard } from './model-card.ts';
 import { writeStagedFolder } from './staged-folder.ts';
 import { tokenizerConfig } from './tokenizer-config.ts';
@@ -30,8 +30,6 @@ export interface ExportFlags {
 
 /** What an export was: shows which folders an export may replace. */
 const EXPORT_FILE = 'export.json';
-/** Results of a run have some 10 kB a language. */
-const MAX_RESULTS_BYTES = 16 * 2 ** 20;
 /** Licences of the models that runs start from by default. */
 const LICENSES: Readonly<Record<string, string>> = { 'multilingual-e5-small': 'mit' };
 
@@ -136,20 +134,11 @@ function runOf(folder: string, quantized: boolean): { results: Results; version:
   const model = resolve(folder);
   const file = join(dirname(model), 'results.json');
   if (basename(model) !== (quantized ? 'student' : 'teacher') || !existsSync(file)) return undefined;
-  const broken = new SdqError(
-    'bad-data',
-    `${file} is not what a run writes: export from a run's own folder.`,
-  );
-  if (statSync(file).size > MAX_RESULTS_BYTES) throw broken;
-  let results: Results;
-  try {
-    results = JSON.parse(readFileSync(file, 'utf8')) as Results;
-  } catch {
-    throw broken;
-  }
+  const results = readResults(dirname(model));
   const version = quantized ? Object.keys(results.bytes ?? {}).find((name) => name !== 'fp32') : 'fp32';
   const scores = version === undefined ? undefined : results.scores?.[version];
-  if (version === undefined || scores === undefined || !Object.values(scores).every(Number.isFinite))
-    throw broken;
+  if (version === undefined || scores === undefined) {
+    throw new SdqError('bad-data', `${file} has no scores of ${folder}: export from a run's own folder.`);
+  }
   return { results, version };
 }

@@ -106,6 +106,14 @@ export function program(): Command {
     .action(async (model, flags) => (await import('./export-command.ts')).exportCommand(model, flags));
 
   sdq
+    .command('compare')
+    .description('finished runs of one task side by side: scores, what each keeps of fp32, sizes')
+    .argument('<runs...>', 'the folders of the runs')
+    .option('--json', 'print their results as JSON on standard output')
+    .addHelpText('after', '\nExample:\n  sdq compare runs/pos-w8a8 runs/pos-w4a8')
+    .action(async (runs, flags) => (await import('./compare-command.ts')).compareCommand(runs, flags));
+
+  sdq
     .command('trim')
     .description(
       'cut the vocabulary of a model to the pieces that some languages need; the rest stays as it is',

@@ -78,6 +78,18 @@ describe('sdq run, evaluate and predict', () => {
     expect(labels).toEqual(['farm', 'sky']);
   });
 
+  it('compare runs side by side', () => {
+    const { status, stdout } = sdq(['compare', out, out]);
+    expect(status).toBe(0);
+    expect(stdout.match(/SDQ \(Att-KLD\) +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ % +0\.0\n/g)).toHaveLength(
+      2,
+    );
+    expect(Object.keys(JSON.parse(sdq(['compare', out, '--json']).stdout))).toEqual([out]);
+    expect(sdq(['compare', root]).stderr).toMatch(
+      /holds no results\.json: give the folder of a finished run/,
+    );
+  });
+
   it('trim the student to the words of a corpus, which then predicts the same', () => {
     const [student, trimmed, corpus] = [join(out, 'student'), join(root, 'trimmed'), join(root, 'en.txt')];
     writeFileSync(corpus, 'the cow the milk\nthe star and the moon\n');

@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Reporter, SdqError } from '@sdq/core';
+import type { Reporter } from '@sdq/core';
 import { loadQuantizedModel } from '@sdq/models';
 import {
   createPlan,
@@ -16,6 +16,7 @@ import { groupByTokens, packBatch } from './batches.ts';
 import { devSets } from './dataset.ts';
 import { disposeModel } from './encoder-model.ts';
 import { type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
+import { readResults } from './read-results.ts';
 import { calibratedModel, dequantizeModel, studentPlan } from './student.ts';
 
 /** What to analyze, and on which texts. */
@@ -105,29 +106,10 @@ export interface AnalyzedRun extends FineTunedOptions {
 /**
  * The models of a finished run, and the task and the plan that they are of; undefined when the folder holds no run.
  *
- * @throws SdqError `bad-data` when its results.json does not read
+ * @throws SdqError as {@link readResults}, save that a folder without results is no error
  */
 export function runToAnalyze(folder: string): AnalyzedRun | undefined {
-  const file = join(folder, 'results.json');
-  if (!existsSync(file)) return undefined;
-  try {
-    const { config } = JSON.parse(readFileSync(file, 'utf8'));
-    const { task, data, maxLength, plan } = config;
-    return {
-      model: join(folder, 'teacher'),
-      student: join(folder, 'student'),
-      task,
-      data,
-      maxLength,
-      plan,
-    };
-  } catch (cause) {
-    throw new SdqError(
-      'bad-data',
-      `${file} does not read as the results of a run: ${(cause as Error).message}.`,
-      {
-        cause,
-      },
-    );
-  }
+  if (!existsSync(join(folder, 'results.json'))) return undefined;
+  const { task, data, maxLength, plan } = readResults(folder).config;
+  return { model: join(folder, 'teacher'), student: join(folder, 'student'), task, data, maxLength, plan };
 }

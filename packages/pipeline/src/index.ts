@@ -20,6 +20,7 @@ export {
   languageIntervals,
   type Range95,
 } from './comparison.ts';
+export { comparisonTable, type NamedRun } from './comparison-table.ts';
 export {
   type Dataset,
   type DevChunk,
@@ -60,6 +61,7 @@ export {
   predictClasses,
   predictSpans,
 } from './predict.ts';
+export { readResults } from './read-results.ts';
 export { reportPage } from './report.ts';
 export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';

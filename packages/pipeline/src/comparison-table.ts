@@ -1,0 +1,51 @@
+import { SdqError } from '@sdq/core';
+import { meanScore, type Results, sortLanguages, VERSION_LABELS, versionLabel } from './results.ts';
+
+/** A finished run and what to call it. */
+export interface NamedRun {
+  readonly name: string;
+  readonly results: Results;
+}
+
+/**
+ * Runs of one task side by side, as rows of text: a row a version of each run, with its score in each language that all of
+ * them have, the averages, the share of fp32's average that it keeps, and its size.
+ *
+ * @throws SdqError `bad-option` when the runs are of several tasks, or share no language
+ */
+export function comparisonTable(runs: readonly NamedRun[]): string[][] {
+  const tasks = new Set(runs.map(({ results }) => results.task));
+  if (tasks.size > 1) {
+    throw new SdqError(
+      'bad-option',
+      `The runs are of several tasks, ${[...tasks].join(' and ')}: compare runs of one.`,
+    );
+  }
+  const all = runs.map(({ results }) => new Set(Object.keys(results.scores.fp32!)));
+  const languages = sortLanguages(
+    [...(all[0] ?? [])].filter((language) => all.every((set) => set.has(language))),
+  );
+  if (languages.length === 0) throw new SdqError('bad-option', 'The runs have no language in common.');
+  const zeroShot = languages.filter((language) => language !== 'en');
+  const points = (score: number) => (100 * score).toFixed(1);
+  return [
+    ['', ...languages, 'average', 'zero-shot', 'kept', 'MB'],
+    ...runs.flatMap(({ name, results }) =>
+      Object.keys(VERSION_LABELS)
+        .filter((version) => version in results.scores)
+        .map((version) => {
+          const own = results.scores[version]!;
+          const bytes = (results.bytes as Readonly<Record<string, number>>)[version];
+          const average = meanScore(own, languages);
+          return [
+            `${name} ${versionLabel(version, results.config)}`,
+            ...languages.map((language) => points(own[language]!)),
+            (100 * average).toFixed(2),
+            zeroShot.length > 0 ? (100 * meanScore(own, zeroShot)).toFixed(2) : '',
+            `${((100 * average) / meanScore(results.scores.fp32!, languages)).toFixed(2)} %`,
+            bytes === undefined ? '' : (bytes / 1e6).toFixed(1),
+          ];
+        }),
+    ),
+  ];
+}
