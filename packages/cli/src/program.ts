@@ -303,6 +303,7 @@ function runFlags(command: Command): Command {
       'save what is needed to go on after each so many steps (default: about once a minute)',
       numberFlag,
     )
+    .option('--tensorboard', 'also write event files for TensorBoard, in the run folder')
     .option(
       '--losses <weights>',
       'what sdq distils in place of both: losses with weights, as logit-kl=1,att-kld=100,hidden-mse=0:1:0.1 (from 0 to 1 in the first tenth)',

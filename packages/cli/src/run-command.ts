@@ -45,6 +45,7 @@ export interface RunFlags extends CommonFlags {
   readonly temperature?: number;
   readonly teacherCache?: number;
   readonly checkpointSteps?: number;
+  readonly tensorboard?: boolean;
   readonly losses?: Record<string, Weight>;
   readonly layers?: 'all' | 'last' | number[];
 }
@@ -64,7 +65,12 @@ export async function runCommand(given: RunFlags): Promise<Results> {
   reporter.message(`Running on ${backend}.`);
   if (backend.startsWith('wasm')) limitBatches(flags, reporter);
   const results = await interruptible(reporter, (signal) =>
-    run(options(model), reporter, { backend, signal, checkpointSteps: flags.checkpointSteps }),
+    run(options(model), reporter, {
+      backend,
+      signal,
+      checkpointSteps: flags.checkpointSteps,
+      tensorBoard: flags.tensorboard,
+    }),
   );
   process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, out)}\n`);
   return results;

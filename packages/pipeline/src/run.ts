@@ -54,6 +54,7 @@ import {
 } from './run-results.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
+import { tensorBoardReporter } from './tensorboard.ts';
 import { type ModelStep, trainModel } from './train-model.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
 
@@ -68,6 +69,8 @@ export interface RunEnvironment {
   readonly signal?: AbortSignal | undefined;
   /** Training saves a checkpoint after each so many steps; absent: about once a minute. */
   readonly checkpointSteps?: number | undefined;
+  /** Also writes event files for TensorBoard, in `tensorboard/` of the run folder. */
+  readonly tensorBoard?: boolean | undefined;
 }
 
 /**
@@ -93,7 +96,8 @@ export async function run(
   const tokenizer = await loadTokenizer(config.model);
   const dataset = loadDataset(config, tokenizer);
   const folder = RunFolder.open(config.out, config);
-  return new Run(config, dataset, folder, folder.reporter(reporter), environment).all();
+  const told = environment.tensorBoard ? tensorBoardReporter(reporter, folder.file('tensorboard')) : reporter;
+  return new Run(config, dataset, folder, folder.reporter(told), environment).all();
 }
 
 class Run {
