@@ -86,3 +86,19 @@ it('refuses a corpus that is not there or holds nothing, before anything is writ
   await expect(asked(at('empty.txt'))).rejects.toThrow('holds no text');
   expect(existsSync(at('none'))).toBe(false);
 });
+
+it('counts each language alike, however much text there is of it', async () => {
+  mkdirSync(at('alike'));
+  writeFileSync(at('long.txt'), 'cow cow cow cow cow cow goat goat goat hay hay hay\n'.repeat(50));
+  writeFileSync(at('short.txt'), 'star moon\n');
+  const corpus = [at('long.txt'), at('short.txt')];
+  // "▁" and then the most frequent: cow, star and moon have half of their text each, goat and hay a quarter.
+  await trim({ model: at('fp32'), languages: ['en'], corpus, maxPieces: 4 }, at('alike'), recorder());
+  const kept = (await loadTokenizer(at('alike'))).vocabulary();
+  expect(['▁cow', '▁star', '▁moon', '▁goat'].map((piece) => kept.has(piece))).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ]);
+});

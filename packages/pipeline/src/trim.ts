@@ -26,7 +26,7 @@ export interface TrimOptions {
   readonly languages: readonly string[];
   /** Text files, a text a line; `{lg}` in a name stands for each of the languages that there is such a file of. */
   readonly corpus: readonly string[];
-  /** Keep only so many pieces, the most frequent ones of the corpus; all that occur, if absent. */
+  /** Keep only so many pieces, the most frequent ones of the corpus, where each language counts alike; all that occur, if absent. */
   readonly maxPieces?: number | undefined;
 }
 
@@ -80,6 +80,7 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
 
   const special = new Set(tokenizer.encode('', undefined, MAX_TOKENS));
   const counts = new Map<string, PieceCounts>();
+  /** The sum over sources of each piece's share of the source's tokens. */
   const total = new Map<number, number>();
   for (const { source, path } of files) {
     reporter.message(`Reading ${path} ...`);
@@ -87,7 +88,11 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
     counts.set(source, found);
     await countPieces(tokenizer, path, found);
   }
-  for (const { all } of counts.values()) for (const [id, n] of all) total.set(id, (total.get(id) ?? 0) + n);
+  for (const { all } of counts.values()) {
+    // Each language counts alike, however much text there is of it.
+    const tokens = [...all.values()].reduce((sum, n) => sum + n, 0);
+    for (const [id, n] of all) total.set(id, (total.get(id) ?? 0) + n / tokens);
+  }
   if (total.size === 0)
     throw new SdqError('empty-data', `The corpus ${options.corpus.join(', ')} holds no text.`);
 
@@ -113,7 +118,7 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
 
 /**
  * The pieces to keep, those without which more is lost first: the single characters of the corpus, in which all of it can be
- * spelled; the pieces that occur, by how often; the characters that do not occur.
+ * spelled; the pieces that occur, by their share of each source's tokens; the characters that do not occur.
  */
 function byNeed(
   counts: ReadonlyMap<number, number>,
