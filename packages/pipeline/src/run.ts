@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { Random, type Reporter, SdqError } from '@sdq/core';
 import { softmaxCrossEntropy } from '@sdq/kernels';
@@ -130,6 +131,7 @@ class Run {
       );
     }
     disposeModel(teacher);
+    rmSync(this.folder.file('checkpoints'), { recursive: true, force: true });
     const results = runResults(this.config, this.dataset, this.folder, this.environment.backend);
     await writeFileAtomically(this.folder.file('results.json'), `${JSON.stringify(results, null, 2)}\n`);
     await writeFileAtomically(this.folder.file('report.html'), reportPage(results));
