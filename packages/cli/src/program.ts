@@ -105,6 +105,19 @@ export function program(): Command {
     )
     .action(async (model, flags) => (await import('./export-command.ts')).exportCommand(model, flags));
 
+  common(sdq.command('sweep'))
+    .description(
+      'the runs of experiment files, one after another, and a table over their seeds; what is finished is not run again',
+    )
+    .argument(
+      '<files...>',
+      'experiments (JSON, JavaScript or TypeScript): a name, the options of every run, a grid of options',
+    )
+    .requiredOption('--out <folder>', 'each experiment gets a folder there, and each of its runs one below')
+    .option('--dry-run', 'print the folders of the runs, and run nothing')
+    .addHelpText('after', '\nExample:\n  sdq sweep experiments/pos.ts --out runs')
+    .action(async (files, flags) => (await import('./sweep-command.ts')).sweepCommand(files, flags));
+
   sdq
     .command('compare')
     .description('finished runs of one task side by side: scores, what each keeps of fp32, sizes')

@@ -87,6 +87,7 @@ export {
   quantizedClassifier,
   quantizeModel,
 } from './student.ts';
+export { type Sweep, type SweepJob, type SweepRun, sweepJobs, sweepTable } from './sweep.ts';
 export {
   type StepMode,
   type SyntheticModel,

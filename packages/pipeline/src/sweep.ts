@@ -1,0 +1,149 @@
+import { isAbsolute, join } from 'node:path';
+import { SdqError } from '@sdq/core';
+import { z } from 'zod';
+import { meanScore, type Results, VERSION_LABELS, versionLabel } from './results.ts';
+import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
+
+const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
+const MAX_JOBS = 10_000;
+
+const sweep = z.strictObject({
+  name: z.string().regex(NAME),
+  /** Options of every run, as in a configuration file of `sdq run`, save `out`. */
+  base: z.record(z.string(), z.unknown()),
+  /** By option (`plan`, `seed`, `distillation.attention`): the values to try, in every combination. */
+  grid: z.record(z.string(), z.array(z.unknown()).min(1)),
+});
+
+/** A grid over the options of runs. */
+export type Sweep = z.infer<typeof sweep>;
+
+/** One run of a sweep. */
+export interface SweepJob {
+  /** Its folder, below the sweep's: `plan-w8a8_seed-0`. */
+  readonly name: string;
+  /** The values of the grid's options. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly config: RunConfig;
+}
+
+/**
+ * The runs of a sweep, every combination of its grid's values, the last option varying fastest.
+ *
+ * @param definition - what an experiment file says, unchecked
+ * @param out - the folder that gets a folder of the sweep's name
+ * @param model - the checkpoint folder of runs that name neither `model` nor `teacher`
+ * @throws SdqError `bad-option` for what is no sweep, and as {@link resolveRunConfig} for options that are none
+ *
+ * @example
+ * ```ts
+ * import { sweepJobs } from '@sdq/pipeline';
+ *
+ * const sweep = {
+ *   name: 'pos',
+ *   base: { task: 'POS', data: 'xglue', methods: ['sdq'] },
+ *   grid: { plan: ['w8a8', 'w4a8'], seed: [0, 1, 2] },
+ * };
+ * sweepJobs(sweep, 'runs', 'e5').length; // 6
+ * sweepJobs(sweep, 'runs', 'e5')[4]!.name; // 'plan-w4a8_seed-1'
+ * ```
+ */
+export function sweepJobs(definition: unknown, out: string, model: string): SweepJob[] {
+  const parsed = sweep.safeParse(definition);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0]!;
+    throw new SdqError('bad-option', `The experiment has no usable "${path.join('.')}": ${message}.`);
+  }
+  const { name, base, grid } = parsed.data;
+  const options = Object.entries(grid);
+  const count = options.reduce((product, [, values]) => product * values.length, 1);
+  if (count > MAX_JOBS)
+    throw new SdqError('bad-option', `The experiment has ${count} runs, more than ${MAX_JOBS}.`);
+  let settings: Record<string, unknown>[] = [{}];
+  for (const [option, values] of options) {
+    settings = settings.flatMap((before) => values.map((value) => ({ ...before, [option]: value })));
+  }
+  return settings.map((chosen) => {
+    const folder = options.map(([option, values]) => part(option, chosen[option], values)).join('_') || 'run';
+    const asked = structuredClone(base);
+    for (const [option, value] of Object.entries(chosen)) place(asked, option, value);
+    const start = asked.model === undefined && asked.teacher === undefined ? { model } : {};
+    const config = resolveRunConfig({ ...start, ...asked, out: join(out, name, folder) } as RunOptions);
+    return { name: folder, settings: chosen, config };
+  });
+}
+
+/** Puts a value where a path of names with dots says. */
+function place(options: Record<string, unknown>, path: string, value: unknown): void {
+  const names = path.split('.');
+  if (names.some((name) => ['__proto__', 'constructor', 'prototype', ''].includes(name))) {
+    throw new SdqError('bad-option', `"${path}" in the experiment's grid is no option.`);
+  }
+  let group = options;
+  for (const name of names.slice(0, -1)) {
+    if (typeof group[name] !== 'object' || group[name] === null) group[name] = {};
+    group = group[name] as Record<string, unknown>;
+  }
+  group[names.at(-1)!] = value;
+}
+
+/** A folder's name may hold letters, digits and dashes: values that do not fit are numbered. */
+function part(option: string, value: unknown, values: readonly unknown[]): string {
+  const text = Array.isArray(value) ? value.join('+') : String(value);
+  const plain = typeof value !== 'object' || Array.isArray(value) ? text.replace(/[^a-z0-9.+-]/gi, '-') : '';
+  const clear = plain !== '' && plain.length <= 40 && (plain === text || isAbsolute(text));
+  return `${option.split('.').at(-1)}-${clear ? plain : values.indexOf(value)}`;
+}
+
+/** A finished run of a sweep. */
+export interface SweepRun {
+  readonly settings: SweepJob['settings'];
+  readonly results: Results;
+}
+
+/**
+ * What a sweep found, as rows of text: for each setting and version, over the seeds, the mean score in English, in the
+ * zero-shot languages and in all, the sample standard deviation of the last where there are several seeds, and what is kept of
+ * the fp32 average of the same seed.
+ */
+export function sweepTable(runs: readonly SweepRun[]): string[][] {
+  const groups = new Map<string, SweepRun[]>();
+  for (const run of runs) {
+    const { seed, ...others } = run.settings;
+    const key = JSON.stringify(others);
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  const options = [...new Set(runs.flatMap(({ settings }) => Object.keys(settings)))].filter(
+    (name) => name !== 'seed',
+  );
+  const rows = [...groups.values()].flatMap((group) => {
+    const [{ settings, results }] = group as [SweepRun, ...SweepRun[]];
+    return Object.keys(VERSION_LABELS)
+      .filter((version) => group.every(({ results }) => version in results.scores))
+      .map((version) => {
+        const averages = group.map(({ results }) => meanScore(results.scores[version]!));
+        const kept = group.map(({ results }, i) => averages[i]! / meanScore(results.scores.fp32!));
+        return [
+          ...options.map((option) => text(settings[option])),
+          versionLabel(version, results.config),
+          String(group.length),
+          points(mean(group.map(({ results }) => results.scores[version]!.en ?? Number.NaN))),
+          points(mean(group.map(({ results }) => results.averageZeroShot[version] ?? Number.NaN))),
+          points(mean(averages)),
+          group.length > 1 ? points(deviation(averages)) : '',
+          `${points(mean(kept))} %`,
+        ];
+      });
+  });
+  return [[...options, 'version', 'seeds', 'en', 'zero-shot', 'average', 'sd', 'kept'], ...rows];
+}
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const points = (score: number): string => (Number.isNaN(score) ? '' : (100 * score).toFixed(2));
+const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function deviation(values: readonly number[]): number {
+  const middle = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+}
