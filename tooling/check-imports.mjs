@@ -7,6 +7,7 @@ const BELOW = {
   core: [],
   kernels: ['core'],
   'kernels-cpu': ['core', 'kernels'],
+  'kernels-cuda': ['core'],
   quantizers: ['core', 'kernels'],
   distillation: ['core', 'kernels'],
   models: ['core', 'kernels'],
@@ -17,6 +18,7 @@ const BELOW = {
     'core',
     'kernels',
     'kernels-cpu',
+    'kernels-cuda',
     'quantizers',
     'distillation',
     'models',
@@ -25,8 +27,9 @@ const BELOW = {
     'pipeline',
   ],
 };
-// A test may run on the fast backend, or compare with simulated quantization, which its package may not need.
-const IN_TESTS = ['kernels-cpu', 'quantizers'];
+// A test may run on the fast backend, check another's kernels, or compare with simulated quantization, which its package may
+// not need.
+const IN_TESTS = ['kernels', 'kernels-cpu', 'quantizers'];
 
 const packages = fileURLToPath(new URL('../packages', import.meta.url));
 const problems = [];

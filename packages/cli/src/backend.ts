@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, sep } from 'node:path';
 import { type Reporter, SdqError, unknownName } from '@sdq/core';
 import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
+import { useCuda } from '@sdq/kernels-cuda';
 import * as tf from '@tensorflow/tfjs';
 import { BACKENDS } from './backends.ts';
 
@@ -16,6 +17,15 @@ export async function selectBackend(name: string | undefined, reporter: Reporter
     throw unknownName('backend', name, BACKENDS);
   // Production mode leaves out tfjs's banner and its checks of every tensor.
   tf.enableProdMode();
+  if (name === 'cuda') {
+    const { build, device, version } = await useCuda();
+    if (build === 'cuda' && device === 'cpu') {
+      reporter.message(
+        'TensorFlow finds no NVIDIA card with a driver for CUDA 12 and runs on the CPU: "nvidia-smi" says what the driver sees.',
+      );
+    }
+    return `cuda (TensorFlow ${version} on the ${device === 'gpu' ? 'GPU' : 'CPU'})`;
+  }
   if (name !== 'wasm') {
     try {
       await useSdqCpu();

@@ -253,6 +253,21 @@ export function program(): Command {
     .addHelpText('after', '\nExample:\n  sdq analyze runs/pos --sensitivity')
     .action(async (folder, flags) => (await import('./analyze-command.ts')).analyzeCommand(folder, flags));
 
+  const gpu = sdq.command('gpu').description('set up TensorFlow for --backend cuda, or remove it');
+  gpu
+    .command('setup')
+    .description(
+      'build the TensorFlow backend in the cache folder: 3.4 GB to download by pip, hashes checked; goes on where it was interrupted',
+    )
+    .option('--cpu', 'for machines without an NVIDIA card: 0.3 GB')
+    .option('--json', 'print JSON on standard output')
+    .action(async (flags) => (await import('./gpu-command.ts')).gpuSetupCommand(flags));
+  gpu
+    .command('remove')
+    .description('remove what setup built')
+    .option('--json', 'print JSON on standard output')
+    .action(async (flags) => (await import('./gpu-command.ts')).gpuRemoveCommand(flags));
+
   sdq
     .command('doctor')
     .description('print what this machine has, and what to do about what it lacks')

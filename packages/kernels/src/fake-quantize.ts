@@ -48,7 +48,7 @@ export function fakeQuantize(x: tf.Tensor, grid: AffineGrid, site?: string): tf.
     },
     (dy, [x]) => {
       const q = tf.clipByValue(x!.div(scale), low - 1, high + 1).round();
-      const inside = tf.greaterEqual(q, low).mul(tf.lessEqual(q, high));
+      const inside = tf.logicalAnd(tf.greaterEqual(q, low), tf.lessEqual(q, high));
       return dy.mul(inside.cast('float32'));
     },
   );
