@@ -265,6 +265,26 @@ describe('a mistake ends with one sentence and exit code 2, and writes nothing',
   });
 });
 
+describe('sdq gpu and --backend cuda', () => {
+  const empty = { XDG_CACHE_HOME: join(root, 'no-cache') };
+
+  it('says in a sentence how to set TensorFlow up where it is not', () => {
+    const { status, stderr } = sdq(['bench', '--backend', 'cuda'], '', empty);
+    expect(stderr).toMatch(/^sdq: TensorFlow is not set up: run "sdq gpu setup" [^\n]*\n$/);
+    expect(status).toBe(2);
+    expect(sdq(['doctor'], '', empty).stdout).toMatch(/cuda backend +not set up\n +"sdq gpu setup"/);
+  });
+
+  it('says in a sentence what setup lacks, and removes nothing where nothing is', () => {
+    const { status, stderr } = sdq(['gpu', 'setup', '--cpu'], '', { ...empty, PATH: '/nowhere' });
+    expect(stderr).toMatch(/^sdq: TensorFlow cannot be set up: [^\n]*\.\n$/);
+    expect(status).toBe(2);
+    expect(sdq(['gpu', 'remove'], '', { XDG_CACHE_HOME: join(root, 'none') }).stdout).toBe(
+      'There was nothing to remove.\n',
+    );
+  });
+});
+
 describe('sdq doctor and plan', () => {
   it('doctor tells what there is', () => {
     const { status, stdout } = sdq(['doctor', '--json']);
