@@ -4,12 +4,13 @@ import { useSdqCpu } from '@sdq/kernels-cpu';
 import { encoderBenchmarks } from './encoder-benchmarks.mjs';
 import { kernelBenchmarks } from './kernel-benchmarks.mjs';
 import { machine } from './machine.mjs';
+import { tfjsNodeBenchmarks } from './tfjs-node-benchmarks.mjs';
 import { trainingBenchmarks } from './training-benchmarks.mjs';
 
 const { values: flags } = parseArgs({
   options: { only: { type: 'string', multiple: true }, json: { type: 'boolean' }, list: { type: 'boolean' } },
 });
-const all = [...kernelBenchmarks, ...encoderBenchmarks, ...trainingBenchmarks];
+const all = [...kernelBenchmarks, ...encoderBenchmarks, ...trainingBenchmarks, ...tfjsNodeBenchmarks];
 const chosen = all.filter(({ name }) => !flags.only || flags.only.some((part) => name.includes(part)));
 if (flags.list || chosen.length === 0) {
   if (!flags.list) console.error(`No benchmark has "${flags.only.join('", "')}" in its name; there are:`);
