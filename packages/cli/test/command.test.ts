@@ -215,7 +215,7 @@ describe('a mistake ends with one sentence and exit code 2, and writes nothing',
       /--losses replaces --alpha and --beta/,
     ],
     ['a layer that the model lacks', ['--layers', '7'], /att-kld needs a layer 7 in both/],
-    ['an unknown backend', ['--backend', 'cuda'], /backend/],
+    ['an unknown backend', ['--backend', 'abacus'], /backend/],
     ['a wrong model folder', ['--model', '/nowhere'], /nowhere/],
   ])('%s', (_, flags, message) => {
     const { status, stderr, stdout } = run('--out', fresh, ...flags);
