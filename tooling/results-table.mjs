@@ -1,21 +1,10 @@
 // Prints the results of run folders as Markdown: `node tooling/results-table.mjs runs/pos runs/nc`.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-
-const VERSIONS = {
-  fp32: 'fp32',
-  ptqMinMax: 'PTQ min-max',
-  ptqPercentile: 'PTQ percentile',
-  qat: 'QAT',
-  sdq: 'SDQ (Att-KLD)',
-  sdqMse: 'SDQ (Att-MSE)',
-};
+import { readResults, scoredVersions, sortLanguages, versionLabel } from '@sdq/pipeline';
 
 for (const folder of process.argv.slice(2)) {
-  const results = JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
+  const results = readResults(folder);
   const { scores, average, averageZeroShot, bytes, config } = results;
-  const versions = Object.keys(VERSIONS).filter((version) => version in scores);
-  const languages = Object.keys(scores.fp32).sort((a, b) => (b === 'en') - (a === 'en') || (a < b ? -1 : 1));
+  const languages = sortLanguages(Object.keys(scores.fp32));
   const points = (value) => (100 * value).toFixed(1);
   console.log(`## ${results.task}\n`);
   console.log(
@@ -24,11 +13,10 @@ for (const folder of process.argv.slice(2)) {
   );
   console.log(`| | ${languages.join(' | ')} | average | zero-shot |`);
   console.log(`|---|${'---|'.repeat(languages.length + 2)}`);
-  for (const version of versions) {
+  for (const version of scoredVersions(scores)) {
     const cells = languages.map((language) => points(scores[version][language]));
     const means = [average[version], averageZeroShot[version]].map((value) => (100 * value).toFixed(2));
-    const losses = version === 'sdq' && config.distillation.losses;
-    const name = losses ? `SDQ (${Object.keys(losses).join(', ')})` : VERSIONS[version];
+    const name = version === 'fp32' ? 'fp32' : versionLabel(version, config);
     console.log(`| ${name} | ${[...cells, ...means].join(' | ')} |`);
   }
   const { fp32, ...students } = bytes;

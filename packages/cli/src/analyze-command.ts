@@ -11,6 +11,7 @@ import {
   readResults,
   reportPage,
   runToAnalyze,
+  sensitivityTable,
 } from '@sdq/pipeline';
 import { selectBackend } from './backend.ts';
 import { planFlag } from './plan-flag.ts';
@@ -77,19 +78,6 @@ function summary({ errors, sensitivity }: Analysis): string {
       `The student: ${attentionFinding(errors.student)}`,
     );
   }
-  if (sensitivity) {
-    const most = [...sensitivity.sites].sort((a, b) => b.only.error - a.only.error).slice(0, 10);
-    const rows = most.map(({ site, only, allBut }) => [
-      site,
-      ...[only, allBut].flatMap(({ error, changed }) => [
-        error.toExponential(1),
-        `${(100 * changed).toFixed(2)} %`,
-      ]),
-    ]);
-    parts.push(
-      '',
-      textTable([['most sensitive', 'only this', 'changed', 'all but this', 'changed'], ...rows]),
-    );
-  }
+  if (sensitivity) parts.push('', textTable(sensitivityTable(sensitivity.sites, 10)));
   return parts.join('\n');
 }

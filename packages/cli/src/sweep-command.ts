@@ -30,11 +30,12 @@ interface Failure {
 export async function sweepCommand(files: readonly string[], flags: SweepFlags): Promise<void> {
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
   const experiments = await Promise.all(files.map(load));
-  // Checked before the first download, with a stand-in for what that brings.
-  for (const experiment of experiments) sweepJobs(experiment, flags.out, 'none');
-  const model = flags.dryRun
-    ? 'none'
-    : await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) });
+  // Checked before the download, with a stand-in for what that brings; many experiments name their model.
+  const checked = experiments.flatMap((experiment) => sweepJobs(experiment, flags.out, NO_MODEL_YET));
+  const fetches = !flags.dryRun && checked.some(({ config }) => config.model === NO_MODEL_YET);
+  const model = fetches
+    ? await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) })
+    : NO_MODEL_YET;
   const found: Record<string, unknown> = {};
   const failures: Failure[] = [];
   for (const experiment of experiments) {
@@ -71,6 +72,8 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
     process.stderr.write(`sdq: The run ${name} failed: ${log} says why.\n`);
   if (failures.length > 0) process.exitCode = 1;
 }
+
+const NO_MODEL_YET = '';
 
 /** An experiment file, JavaScript, TypeScript or JSON: its default export. */
 async function load(file: string): Promise<unknown> {

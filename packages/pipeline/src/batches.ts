@@ -1,5 +1,6 @@
 import type { Random } from '@sdq/core';
 import type { EncoderBatch } from '@sdq/models';
+import { concatenate } from './concatenate.ts';
 import type { EncodedExample } from './encoded-example.ts';
 
 /** Packed sequences with their labels. */
@@ -75,22 +76,21 @@ export function packBatch(examples: readonly EncodedExample[], chosen: readonly 
   });
   const typed = picked.some(({ tokenTypes }) => tokenTypes?.some((type) => type !== 0));
   return {
-    ids: concatenate(picked.map(({ ids }) => ids)),
+    ids: concatenate(
+      picked.map(({ ids }) => ids),
+      Int32Array,
+    ),
     ...(typed && {
-      tokenTypes: concatenate(picked.map(({ ids, tokenTypes }) => tokenTypes ?? new Int32Array(ids.length))),
+      tokenTypes: concatenate(
+        picked.map(({ ids, tokenTypes }) => tokenTypes ?? new Int32Array(ids.length)),
+        Int32Array,
+      ),
     }),
     offsets,
-    labels: concatenate(picked.map(({ labels }) => labels)),
+    labels: concatenate(
+      picked.map(({ labels }) => labels),
+      Int32Array,
+    ),
     examples: chosen,
   };
-}
-
-function concatenate(parts: readonly Int32Array[]): Int32Array {
-  const whole = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

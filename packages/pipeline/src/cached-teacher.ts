@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Site, Taps } from '@sdq/core';
+import { sha256OfFile } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, packBatch } from './batches.ts';
+import { concatenate } from './concatenate.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import type { EncoderModel } from './encoder-model.ts';
 import { examplesHash } from './examples-hash.ts';
@@ -38,7 +37,7 @@ export class CachedTeacher {
   static async open(options: CachedTeacherOptions): Promise<CachedTeacher> {
     const { folder, examples, type, path, maxBytes } = options;
     const content = {
-      teacher: await fileHash(join(folder, 'model.safetensors')),
+      teacher: await sha256OfFile(join(folder, 'model.safetensors')),
       examples: examplesHash(examples),
       type,
       parts: partsOf(options),
@@ -63,7 +62,7 @@ export class CachedTeacher {
     }
     const shown = parts.map(({ name, width }, part) => {
       const pieces = batch.examples.map((example, i) => (found[i] ?? computed.get(example)!)[part]!);
-      const whole = joined(pieces);
+      const whole = concatenate(pieces, Float32Array);
       return [name, tf.tensor2d(whole, [whole.length / width, width])] as const;
     });
     const [[, logits], ...sites] = shown as [(typeof shown)[number], ...typeof shown];
@@ -105,20 +104,4 @@ function partsOf({ teacher, reader, examples }: CachedTeacherOptions): CachePart
       ),
     ];
   });
-}
-
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
-  return hash.digest('hex');
-}
-
-function joined(pieces: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

@@ -1,5 +1,5 @@
 import { SdqError } from '@sdq/core';
-import { meanScore, type Results, sortLanguages, VERSION_LABELS, versionLabel } from './results.ts';
+import { meanScore, type Results, scoredVersions, sortLanguages, versionLabel } from './results.ts';
 
 /** A finished run and what to call it. */
 export interface NamedRun {
@@ -31,21 +31,19 @@ export function comparisonTable(runs: readonly NamedRun[]): string[][] {
   return [
     ['', ...languages, 'average', 'zero-shot', 'kept', 'MB'],
     ...runs.flatMap(({ name, results }) =>
-      Object.keys(VERSION_LABELS)
-        .filter((version) => version in results.scores)
-        .map((version) => {
-          const own = results.scores[version]!;
-          const bytes = (results.bytes as Readonly<Record<string, number>>)[version];
-          const average = meanScore(own, languages);
-          return [
-            `${name} ${versionLabel(version, results.config)}`,
-            ...languages.map((language) => points(own[language]!)),
-            (100 * average).toFixed(2),
-            zeroShot.length > 0 ? (100 * meanScore(own, zeroShot)).toFixed(2) : '',
-            `${((100 * average) / meanScore(results.scores.fp32!, languages)).toFixed(2)} %`,
-            bytes === undefined ? '' : (bytes / 1e6).toFixed(1),
-          ];
-        }),
+      scoredVersions(results.scores).map((version) => {
+        const own = results.scores[version]!;
+        const bytes = (results.bytes as Readonly<Record<string, number>>)[version];
+        const average = meanScore(own, languages);
+        return [
+          `${name} ${versionLabel(version, results.config)}`,
+          ...languages.map((language) => points(own[language]!)),
+          (100 * average).toFixed(2),
+          zeroShot.length > 0 ? (100 * meanScore(own, zeroShot)).toFixed(2) : '',
+          `${((100 * average) / meanScore(results.scores.fp32!, languages)).toFixed(2)} %`,
+          bytes === undefined ? '' : (bytes / 1e6).toFixed(1),
+        ];
+      }),
     ),
   ];
 }

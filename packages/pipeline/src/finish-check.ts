@@ -1,6 +1,8 @@
 import type { EncoderBatch } from '@sdq/models';
-import * as tf from '@tensorflow/tfjs';
-import type { Classifier } from './predict.ts';
+import { type Classifier, logitsOfBatch, rowArgMax } from './predict.ts';
+
+/** Logits and the number of their columns. */
+type BatchLogits = Awaited<ReturnType<typeof logitsOfBatch>>;
 
 /** How the finished integer model's logits differ from those of the fake-quantized model that was trained. */
 export interface FinishCheck {
@@ -18,40 +20,33 @@ export interface FinishCheck {
  */
 export const FINISH_TOLERANCE = 1e-3;
 
-/** The logits of each batch, as arrays and the number of their columns. */
-export function logitsOn(
+/** The logits of each batch, row by row. */
+export async function logitsOn(
   classify: Classifier,
   batches: readonly EncoderBatch[],
-): { readonly values: Float32Array; readonly columns: number }[] {
-  return batches.map((batch) => {
-    const logits = tf.tidy(() => classify(batch));
-    const shown = { values: Float32Array.from(logits.dataSync()), columns: logits.shape.at(-1)! };
-    logits.dispose();
-    return shown;
-  });
+): Promise<BatchLogits[]> {
+  const shown: BatchLogits[] = [];
+  for (const batch of batches) shown.push(await logitsOfBatch(classify, batch));
+  return shown;
 }
 
 /** Compares what two models show for the same batches. */
 export function compareLogits(
-  trained: ReturnType<typeof logitsOn>,
-  finished: ReturnType<typeof logitsOn>,
+  trained: readonly BatchLogits[],
+  finished: readonly BatchLogits[],
 ): FinishCheck {
   let [largestDifference, largestLogit, rows, same] = [0, 0, 0, 0];
-  trained.forEach(({ values, columns }, batch) => {
+  for (const [batch, { values, columns }] of trained.entries()) {
     const other = finished[batch]!.values;
-    for (let start = 0; start < values.length; start += columns) {
-      let [best, otherBest] = [start, start];
-      for (let i = start; i < start + columns; i++) {
-        // Math.max keeps NaN, which is equal to nothing.
-        largestDifference = Math.max(largestDifference, Math.abs(values[i]! - other[i]!));
-        largestLogit = Math.max(largestLogit, Math.abs(values[i]!));
-        if (values[i]! > values[best]!) best = i;
-        if (other[i]! > other[otherBest]!) otherBest = i;
-      }
-      rows += 1;
-      if (best === otherBest) same += 1;
+    for (const [i, value] of values.entries()) {
+      // Math.max keeps NaN, which is equal to nothing.
+      largestDifference = Math.max(largestDifference, Math.abs(value - other[i]!));
+      largestLogit = Math.max(largestLogit, Math.abs(value));
     }
-  });
+    const [best, otherBest] = [rowArgMax(values, columns), rowArgMax(other, columns)];
+    rows += best.length;
+    same += best.filter((column, row) => column === otherBest[row]).length;
+  }
   return {
     largestDifference,
     largestLogit,

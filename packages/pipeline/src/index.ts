@@ -1,5 +1,5 @@
 export { type Analysis, attentionFinding, type PlaceError, placeErrors } from './analysis.ts';
-export { analysisPage, placeTable } from './analysis-page.ts';
+export { analysisPage, placeTable, sensitivityTable } from './analysis-page.ts';
 export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
 export { answerTexts, type TextAnswer, type TextInput } from './answer-texts.ts';
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
@@ -63,7 +63,15 @@ export {
 } from './predict.ts';
 export { readResults } from './read-results.ts';
 export { reportPage } from './report.ts';
-export { type LanguageScores, meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
+export {
+  type LanguageScores,
+  meanScore,
+  type Results,
+  scoredVersions,
+  scoreTable,
+  sortLanguages,
+  versionLabel,
+} from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';
 export { type RunEnvironment, run } from './run.ts';
 export {

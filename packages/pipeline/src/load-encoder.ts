@@ -4,6 +4,7 @@ import { SdqError } from '@sdq/core';
 import { type Head, isQuantizedModel, readConfig } from '@sdq/models';
 import { Piscina } from 'piscina';
 import type { TextAnswer, TextInput } from './answer-texts.ts';
+import { noHead } from './saved-model.ts';
 import type { ServingReply, ServingWorkerData } from './serving-worker.ts';
 
 /** How a model is served. */
@@ -85,12 +86,7 @@ export async function loadEncoder(folder: string, options: LoadEncoderOptions = 
     }
   }
   const { head } = await readConfig(folder);
-  if (!head) {
-    throw new SdqError(
-      'bad-checkpoint',
-      `${folder} has no classification head: fine-tune it first with "sdq run".`,
-    );
-  }
+  if (!head) throw noHead(folder);
   const quantized = await isQuantizedModel(folder);
   const pool: Pool = new Piscina({
     ...worker(),

@@ -97,7 +97,8 @@ export async function logitsOfBatch(
   return { columns, values };
 }
 
-function rowArgMax(values: Float32Array, columns: number): Int32Array {
+/** The column of the largest value of each row, the first of equals. */
+export function rowArgMax(values: Float32Array, columns: number): Int32Array {
   const best = new Int32Array(values.length / columns);
   for (let row = 0; row < best.length; row++) {
     const first = row * columns;

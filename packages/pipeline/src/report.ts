@@ -16,9 +16,9 @@ import {
 import {
   meanScore,
   type Results,
+  scoredVersions,
   scoreTable,
   sortLanguages,
-  VERSION_LABELS,
   versionLabel,
 } from './results.ts';
 
@@ -92,15 +92,11 @@ function warnings(results: Results): string[] {
   return [...found, ...results.remarks];
 }
 
-function versionsOf(results: Results): string[] {
-  return Object.keys(VERSION_LABELS).filter((version) => version in results.scores);
-}
-
 function scoreChart(results: Results): string {
   const languages = sortLanguages(Object.keys(results.scores.fp32!));
   return barChart(
     languages,
-    versionsOf(results).map((version) => ({
+    scoredVersions(results.scores).map((version) => ({
       name: versionLabel(version, results.config),
       values: languages.map((language) => 100 * results.scores[version]![language]!),
       ...(results.intervals[version] && {
@@ -115,7 +111,7 @@ function scoreChart(results: Results): string {
 
 function changeChart(results: Results): string {
   const languages = sortLanguages(Object.keys(results.scores.fp32!));
-  const versions = versionsOf(results).filter((version) => version !== 'fp32');
+  const versions = scoredVersions(results.scores).filter((version) => version !== 'fp32');
   return barChart(
     [...languages, 'average'],
     versions.map((version) => {
@@ -129,7 +125,7 @@ function changeChart(results: Results): string {
 }
 
 function changeRows(results: Results): string[][] {
-  const versions = versionsOf(results).filter((version) => version in results.changes);
+  const versions = scoredVersions(results.scores).filter((version) => version in results.changes);
   const languages = sortLanguages(Object.keys(results.scores.fp32!));
   return [
     ['', ...versions.flatMap((version) => [versionLabel(version, results.config), 'p'])],
@@ -148,7 +144,7 @@ function fairnessRows(results: Results): string[][] {
     `${language} ${points(results.scores[version]![language]!)}`;
   return [
     ['', 'best language', 'worst language', 'gap'],
-    ...versionsOf(results).map((version) => {
+    ...scoredVersions(results.scores).map((version) => {
       const { best, worst, gap } = results.fairness[version]!;
       return [
         versionLabel(version, results.config),

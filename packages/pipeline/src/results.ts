@@ -24,6 +24,11 @@ export function versionLabel(version: string, { distillation }: Pick<RunConfig, 
     : VERSION_LABELS[version]!;
 }
 
+/** The versions that have scores, in the order of tables. */
+export function scoredVersions(scores: Results['scores']): string[] {
+  return Object.keys(VERSION_LABELS).filter((version) => version in scores);
+}
+
 /** What a run found: the content of `results.json`. */
 export interface Results {
   readonly task: string;
@@ -101,7 +106,7 @@ export function meanScore(
  * ```
  */
 export function scoreTable(scores: Results['scores'], config?: Pick<RunConfig, 'distillation'>): string[][] {
-  const versions = Object.keys(VERSION_LABELS).filter((version) => version in scores);
+  const versions = scoredVersions(scores);
   const languages = sortLanguages(Object.keys(scores.fp32 ?? {}));
   const row = (label: string, pick: (version: string) => number) => [
     label,

@@ -240,7 +240,7 @@ class Run {
       distilled?.close(),
     );
     const batches = calibrationBatches(this.dataset.train, FINISH_BATCHES, this.config.seed);
-    const trained = logitsOn(step.classifier(model), batches);
+    const trained = await logitsOn(step.classifier(model), batches);
     let quantized = quantizeModel({ ...model, config: teacher.config }, plan, grids);
     disposeModel(model, teacher);
     if (studentMethod(this.config, this.folder) === method) {
@@ -248,20 +248,20 @@ class Run {
       // The scores are those of the file: what was saved is what is measured.
       quantized = await loadQuantizedModel(this.folder.file('student'));
     }
-    const finish = this.checkFinish(method, trained, quantized, batches);
+    const finish = await this.checkFinish(method, trained, quantized, batches);
     const scores = await this.scoreQuantized(method, METHOD_VERSIONS[method], quantized);
     await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, { training, finish });
   }
 
   /** Compares the finished student with the fake-quantized model that was trained. */
-  private checkFinish(
+  private async checkFinish(
     stage: string,
-    trained: ReturnType<typeof logitsOn>,
+    trained: Awaited<ReturnType<typeof logitsOn>>,
     quantized: QuantizedModel,
     batches: readonly Batch[],
-  ): FinishCheck {
+  ): Promise<FinishCheck> {
     const { classify, dispose } = quantizedClassifier(quantized);
-    const check = compareLogits(trained, logitsOn(classify, batches));
+    const check = compareLogits(trained, await logitsOn(classify, batches));
     dispose();
     this.reporter.event({ event: 'finish', stage, ...check });
     if (!check.equal) {

@@ -26,11 +26,14 @@ export type SavedModel =
 export async function loadSavedModel(folder: string): Promise<SavedModel> {
   if (await isQuantizedModel(folder)) return loadQuantizedModel(folder);
   const { config, head, tensors } = await loadCheckpoint(folder);
-  if (!head) {
-    throw new SdqError(
-      'bad-checkpoint',
-      `${folder} has no classification head: fine-tune it first with "sdq run".`,
-    );
-  }
+  if (!head) throw noHead(folder);
   return { config, head, tensors };
+}
+
+/** The error for a model that was not fine-tuned. */
+export function noHead(folder: string): SdqError {
+  return new SdqError(
+    'bad-checkpoint',
+    `${folder} has no classification head: fine-tune it first with "sdq run".`,
+  );
 }

@@ -2,6 +2,7 @@ import { type Random, SdqError, type Taps } from '@sdq/core';
 import { AdamW, type AdamWStepOptions, embedding, globalNorm } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, packBatch } from './batches.ts';
+import { concatenate } from './concatenate.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import { layerRates } from './layer-decay.ts';
 import { compactRows } from './row-compaction.ts';
@@ -74,7 +75,14 @@ export class StepRunner {
     const { examples, variables, sparse } = this.request;
     const batches = step.batches.map((group) => packBatch(examples, group));
     const table = sparse === undefined ? undefined : variables.get(sparse);
-    const compacted = table && compactRows(joined(batches.map(({ ids }) => ids)));
+    const compacted =
+      table &&
+      compactRows(
+        concatenate(
+          batches.map(({ ids }) => ids),
+          Int32Array,
+        ),
+      );
     const rows = compacted && tf.tidy(() => tf.variable(embedding(table, compacted.rowIds)));
     let gradients: tf.NamedTensorMap = {};
     try {
@@ -217,11 +225,6 @@ function added(a: tf.NamedTensorMap, b: tf.NamedTensorMap): tf.NamedTensorMap {
   );
   tf.dispose([a, b]);
   return sum;
-}
-
-function joined(parts: readonly Int32Array[]): Int32Array {
-  if (parts.length === 1) return parts[0]!;
-  return Int32Array.from(parts.flatMap((part) => [...part]));
 }
 
 function decays(name: string): boolean {

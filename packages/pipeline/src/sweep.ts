@@ -1,7 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
-import { meanScore, type Results, VERSION_LABELS, versionLabel } from './results.ts';
+import { meanScore, type Results, scoredVersions, versionLabel } from './results.ts';
 import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
@@ -118,7 +118,7 @@ export function sweepTable(runs: readonly SweepRun[]): string[][] {
   );
   const rows = [...groups.values()].flatMap((group) => {
     const [{ settings, results }] = group as [SweepRun, ...SweepRun[]];
-    return Object.keys(VERSION_LABELS)
+    return scoredVersions(results.scores)
       .filter((version) => group.every(({ results }) => version in results.scores))
       .map((version) => {
         const averages = group.map(({ results }) => meanScore(results.scores[version]!));

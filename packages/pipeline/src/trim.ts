@@ -14,6 +14,7 @@ import {
   trimTokenizer,
   writeFileAtomically,
 } from '@sdq/models';
+import { storedBytes } from '@sdq/quantizers';
 import { readLines, strictly } from '@sdq/xglue';
 import { WORD_EMBEDDINGS } from './encoder-model.ts';
 import { scriptsOf } from './scripts.ts';
@@ -96,11 +97,7 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
   if (total.size === 0)
     throw new SdqError('empty-data', `The corpus ${options.corpus.join(', ')} holds no text.`);
 
-  const keep = new Set<number>();
-  for (const id of byNeed(total, vocabulary, characters)) {
-    if (options.maxPieces !== undefined && keep.size >= options.maxPieces) break;
-    keep.add(id);
-  }
+  const keep = new Set([...byNeed(total, vocabulary, characters)].slice(0, options.maxPieces));
   const { padId, table, save } = await openModel(options.model);
   const source = join(options.model, 'tokenizer.json');
   const trimmed = trimTokenizer(await readTokenizerJson(options.model), keep, padId, source);
@@ -111,7 +108,7 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
   return {
     languages: options.languages,
     pieces: { before: vocabulary.size, after: trimmed.keptIds.length },
-    embeddingBytes: { before: storedBytes(table), after: storedBytes(rows) },
+    embeddingBytes: { before: tableBytes(table), after: tableBytes(rows) },
     coverage: [...counts].map(([source, found]) => found.coverage(source, kept, characters)),
   };
 }
@@ -255,8 +252,8 @@ function selectRows(table: Table, ids: Int32Array, source: string): Table {
   return { ...table, shape, values: pick(values, width), scales: pick(scales, scales.length / count) };
 }
 
-function storedBytes(table: Table): number {
+function tableBytes(table: Table): number {
   if (!('scales' in table)) return table.data.byteLength;
-  const [rows, width] = table.shape;
-  return rows * Math.ceil((width * table.bits) / 8) + table.scales.byteLength;
+  const { shape, bits, groupSize } = table;
+  return storedBytes(shape, bits, groupSize === undefined ? 'channel' : { group: groupSize });
 }
