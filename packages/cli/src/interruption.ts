@@ -25,3 +25,10 @@ export async function interruptible<T>(
     process.off('SIGTERM', onSignal);
   }
 }
+
+/** Ends this process when the one that started it has gone, if that one holds a channel to it. */
+export function endWithParent(): void {
+  process.once('disconnect', () => process.exit(INTERRUPTED));
+  // A listener alone would keep a process alive that has done its work.
+  process.channel?.unref();
+}

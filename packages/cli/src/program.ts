@@ -107,7 +107,7 @@ export function program(): Command {
 
   common(sdq.command('sweep'))
     .description(
-      'the runs of experiment files, one after another, and a table over their seeds; what is finished is not run again',
+      'the runs of experiment files, one after another or by workers, and a table over their seeds; what is finished is not run again',
     )
     .argument(
       '<files...>',
@@ -115,8 +115,38 @@ export function program(): Command {
     )
     .requiredOption('--out <folder>', 'each experiment gets a folder there, and each of its runs one below')
     .option('--dry-run', 'print the folders of the runs, and run nothing')
-    .addHelpText('after', '\nExample:\n  sdq sweep experiments/pos.ts --out runs')
+    .option('--queue <address>', 'let the workers of a Redis server do the runs, as redis://HOST:6379')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  sdq sweep experiments/pos.ts --out runs\n  sdq sweep experiments/pos.ts --out runs --queue redis://10.0.0.5:6379',
+    )
     .action(async (files, flags) => (await import('./sweep-command.ts')).sweepCommand(files, flags));
+
+  sdq
+    .command('worker')
+    .description('take the runs of sweeps from a queue, until it is stopped; what is under way is given back')
+    .requiredOption(
+      '--queue <address>',
+      'the Redis server that sweeps put their runs on, as redis://HOST:6379',
+    )
+    .option('--concurrency <number>', 'runs at a time', numberFlag, 1)
+    .option(
+      '--take-over-after <seconds>',
+      "let another worker go on with this one's runs once it has been silent for so long",
+      numberFlag,
+      30,
+    )
+    .option(
+      '--checkpoint-steps <number>',
+      'runs save what is needed to go on after each so many steps (default: about once a minute)',
+      numberFlag,
+    )
+    .addOption(
+      new Option('--backend <name>', 'the tensor backend (default: the fastest there is)').choices(BACKENDS),
+    )
+    .option('--quiet', 'show no progress')
+    .addHelpText('after', '\nExample:\n  sdq worker --queue redis://10.0.0.5:6379')
+    .action(async (flags) => (await import('./worker-command.ts')).workerCommand(flags));
 
   sdq
     .command('compare')

@@ -5,7 +5,7 @@ import { topicsFolder } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
 import { type ConfigFile, readConfigFile, withFlags } from './config-file.ts';
 import type { Weight } from './flags.ts';
-import { interruptible } from './interruption.ts';
+import { endWithParent, interruptible } from './interruption.ts';
 import { planFlag } from './plan-flag.ts';
 import { duration, TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
@@ -52,6 +52,7 @@ export interface RunFlags extends CommonFlags {
 
 /** `sdq run`: the main job on a task of XGLUE. */
 export async function runCommand(given: RunFlags): Promise<Results> {
+  endWithParent();
   const flags = { ...given };
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
   const file = flags.config === undefined ? {} : readConfigFile(flags.config);
