@@ -10,6 +10,7 @@ export default defineConfig({
       'packages/*/test/**/*.test.ts',
       'tooling/**/*.test.ts',
       'examples/*/*.test.ts',
+      'examples/*/test/*.test.ts',
     ],
     testTimeout: 300_000,
     hookTimeout: 300_000,

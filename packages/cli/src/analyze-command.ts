@@ -7,6 +7,7 @@ import {
   analysisPage,
   analyze,
   attentionFinding,
+  loadPlugins,
   placeTable,
   readResults,
   reportPage,
@@ -24,6 +25,7 @@ export interface AnalyzeFlags extends CommonFlags {
   readonly task?: string;
   readonly xglue?: string;
   readonly plan?: string;
+  readonly plugin?: string[];
   readonly languages?: string[];
   readonly devLimit: number;
   readonly calibrationBatches: number;
@@ -37,7 +39,8 @@ export interface AnalyzeFlags extends CommonFlags {
  * analysis.json and the report anew; of a model it writes analysis.json and analysis.html where `--out` says.
  */
 export async function analyzeCommand(folder: string, flags: AnalyzeFlags): Promise<void> {
-  const plan = flags.plan === undefined ? undefined : planFlag(flags.plan);
+  const { quantizers } = await loadPlugins(flags.plugin ?? []);
+  const plan = flags.plan === undefined ? undefined : planFlag(flags.plan, quantizers);
   const run = runToAnalyze(folder);
   const [task, data] = [flags.task ?? run?.task, flags.xglue ?? run?.data];
   if (task === undefined || data === undefined) {
@@ -52,6 +55,7 @@ export async function analyzeCommand(folder: string, flags: AnalyzeFlags): Promi
       model: run?.model ?? folder,
       student: run?.student,
       plan: plan ?? run?.plan ?? 'w8a8',
+      quantizers,
       ...{ task, data, maxLength, languages, devLimit, calibrationBatches, sensitivity },
     },
     reporter,

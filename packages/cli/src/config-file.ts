@@ -33,6 +33,19 @@ export function readConfigFile(path: string): ConfigFile {
   return json;
 }
 
+/**
+ * The modules of plug-ins that options name.
+ *
+ * @throws SdqError `bad-option` when that is no list of names
+ */
+export function pluginsIn({ plugins = [] }: ConfigFile): string[] {
+  if (Array.isArray(plugins) && plugins.every((module) => typeof module === 'string')) return plugins;
+  throw new SdqError(
+    'bad-option',
+    'The option plugins must be a list of folders, files or installed packages.',
+  );
+}
+
 /** The options of a file, and those of flags in their place, also within groups such as `quantized`. */
 export function withFlags(file: ConfigFile, flags: ConfigFile): ConfigFile {
   const merged: Record<string, unknown> = { ...file };

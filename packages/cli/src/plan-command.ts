@@ -1,6 +1,6 @@
 import { SdqError } from '@sdq/core';
 import { encoderShapes, headShapes, readConfig, writeFileAtomically } from '@sdq/models';
-import { type BudgetPlan, budgetTable, planForBudget } from '@sdq/pipeline';
+import { type BudgetPlan, budgetTable, loadPlugins, planForBudget } from '@sdq/pipeline';
 import {
   createPlan,
   isStatic,
@@ -18,6 +18,7 @@ import { textTable } from './text-table.ts';
 /** The flags of `sdq plan`. */
 export interface PlanFlags extends CommonFlags {
   readonly plan: string;
+  readonly plugin?: string[];
   readonly budget?: number;
   readonly bits: number[];
   readonly batches: number;
@@ -29,7 +30,8 @@ export interface PlanFlags extends CommonFlags {
 
 /** `sdq plan`: what every site of a model gets, and from which rule; or with a budget, what each should get. */
 export async function planCommand(folder: string, flags: PlanFlags): Promise<void> {
-  const plan = planFlag(flags.plan);
+  const { quantizers } = await loadPlugins(flags.plugin ?? []);
+  const plan = planFlag(flags.plan, quantizers);
   if (flags.budget !== undefined) return budgetCommand(folder, plan, { ...flags, budget: flags.budget });
   const { config, head } = await readConfig(folder);
   const shapes = new Map(
@@ -39,7 +41,7 @@ export async function planCommand(folder: string, flags: PlanFlags): Promise<voi
     ]),
   );
   const sites = sitesOf(shapes);
-  const resolved = resolvePlan(createPlan(plan), sites);
+  const resolved = resolvePlan(createPlan(plan, quantizers), sites);
   const rows = sites.map((site) => {
     const rule = resolved.get(site);
     const { shape } = shapes.get(`${site}.weight`)!;

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
-import { SdqError } from '@sdq/core';
+import { SdqError, type WeightQuantizer } from '@sdq/core';
 import { createPlan, PLAN_NAMES, type PlanRuleData } from '@sdq/quantizers';
 
 /** A rule has about 100 bytes, and no encoder has 10,000 matrices. */
@@ -8,9 +8,13 @@ const MAX_PLAN_BYTES = 2 ** 20;
 /**
  * The plan that a flag names: a preset's name as it is, or the rules of a JSON file `{"rules": [{"match": ...}, ...]}`.
  *
+ * @param quantizers - those that plug-ins bring
  * @throws SdqError `unknown-name`; `path-not-found`; `bad-plan` when the file holds no plan
  */
-export function planFlag(text: string): string | PlanRuleData[] {
+export function planFlag(
+  text: string,
+  quantizers?: ReadonlyMap<string, WeightQuantizer>,
+): string | PlanRuleData[] {
   if (PLAN_NAMES.includes(text)) return text;
   if (!text.endsWith('.json')) {
     throw new SdqError(
@@ -20,7 +24,7 @@ export function planFlag(text: string): string | PlanRuleData[] {
   }
   const rules = rulesIn(text);
   try {
-    createPlan(rules);
+    createPlan(rules, quantizers);
   } catch (cause) {
     if (cause instanceof SdqError) throw new SdqError(cause.code, `${text}: ${cause.message}`, { cause });
     throw cause;

@@ -6,6 +6,12 @@ import { VERSION } from './version.ts';
 
 const PLAN_HELP = 'what each weight and input gets: w8a8, w4a8, ..., or a JSON file of rules';
 
+const PLUGIN_FLAG = [
+  '--plugin <module>',
+  'a folder, file or installed package that brings quantizers or losses; may be given several times. Its code is run',
+  collect,
+] as const;
+
 /** The `sdq` command; each subcommand loads its code only when it runs, so that help comes at once. */
 export function program(): Command {
   const sdq = new Command('sdq')
@@ -236,6 +242,7 @@ export function program(): Command {
     .description('print what a plan does to every site of a model, or choose bits under a budget of bytes')
     .argument('<model>', 'a checkpoint folder; with --budget a fine-tuned one')
     .option('--plan <name>', PLAN_HELP, 'w8a8')
+    .option(...PLUGIN_FLAG)
     .option('--budget <bytes>', 'choose the bits of each weight so that the model fits, as 20MB', bytesFlag)
     .option('--bits <list>', 'the bits that a weight may get', numbersFlag, [8, 4, 3, 2])
     .option('--task <name>', 'the XGLUE task whose texts show the error')
@@ -271,6 +278,7 @@ export function program(): Command {
     .option('--task <name>', "the XGLUE task (default: the run's)")
     .option('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
     .option('--plan <name>', `${PLAN_HELP} (default: the run's, or w8a8)`)
+    .option(...PLUGIN_FLAG)
     .option('--languages <codes>', 'the dev languages to measure on (default: all there are)', listFlag)
     .option('--dev-limit <number>', 'so many dev examples of each language', numberFlag, 8)
     .option('--calibration-batches <number>', 'batches of 1,024 tokens that set ranges', numberFlag, 8)
@@ -329,6 +337,7 @@ function runFlags(command: Command): Command {
       listFlag,
     )
     .option('--plan <name>', `${PLAN_HELP} (default: w8a8)`)
+    .option(...PLUGIN_FLAG)
     .option('--seed <number>', 'the seed of all that is random (default: 0)', numberFlag)
     .option(
       '--epochs <number>',

@@ -1,9 +1,17 @@
 import { type Reporter, SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint } from '@sdq/models';
-import { type Results, type RunOptions, resolveRunConfig, run, scoreTable } from '@sdq/pipeline';
+import {
+  loadPlugins,
+  type Plugins,
+  type Results,
+  type RunOptions,
+  resolveRunConfig,
+  run,
+  scoreTable,
+} from '@sdq/pipeline';
 import { topicsFolder } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
-import { type ConfigFile, readConfigFile, withFlags } from './config-file.ts';
+import { type ConfigFile, pluginsIn, readConfigFile, withFlags } from './config-file.ts';
 import type { Weight } from './flags.ts';
 import { endWithParent, interruptible } from './interruption.ts';
 import { planFlag } from './plan-flag.ts';
@@ -29,6 +37,7 @@ export interface RunFlags extends CommonFlags {
   readonly languages?: string[];
   readonly methods?: string[];
   readonly plan?: string;
+  readonly plugin?: string[];
   readonly seed?: number;
   readonly epochs?: number;
   readonly learningRate?: number;
@@ -56,8 +65,10 @@ export async function runCommand(given: RunFlags): Promise<Results> {
   const flags = { ...given };
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
   const file = flags.config === undefined ? {} : readConfigFile(flags.config);
+  const plugins = await loadPlugins(flags.plugin ?? pluginsIn(file));
   // All that can be wrong with the options is found before the first download.
-  const options = (model: string | undefined) => resolveRunConfig(runOptions(file, flags, model));
+  const options = (model: string | undefined) =>
+    resolveRunConfig(runOptions(file, flags, model, plugins), plugins);
   const { out } = options(NO_MODEL_YET);
   const model = hasModel(file, flags)
     ? undefined
@@ -121,7 +132,12 @@ function given<T extends object>(values: T) {
   };
 }
 
-function runOptions(file: ConfigFile, flags: RunFlags, model: string | undefined): RunOptions {
+function runOptions(
+  file: ConfigFile,
+  flags: RunFlags,
+  model: string | undefined,
+  { quantizers }: Plugins,
+): RunOptions {
   const shared = { tokensPerBatch: flags.tokensPerBatch };
   const options: ConfigFile = given({
     task: flags.task,
@@ -131,7 +147,8 @@ function runOptions(file: ConfigFile, flags: RunFlags, model: string | undefined
     out: flags.out,
     languages: flags.languages,
     methods: flags.methods,
-    plan: flags.plan === undefined ? undefined : planFlag(flags.plan),
+    plan: flags.plan === undefined ? undefined : planFlag(flags.plan, quantizers),
+    plugins: flags.plugin,
     seed: flags.seed,
     maxLength: flags.maxLength,
     calibrationBatches: flags.calibrationBatches,

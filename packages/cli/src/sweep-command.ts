@@ -2,8 +2,17 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Reporter, SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint, writeFileAtomically } from '@sdq/models';
-import { type RunConfig, readResults, type SweepRun, sweepJobs, sweepTable } from '@sdq/pipeline';
+import {
+  loadPlugins,
+  type Plugins,
+  type RunConfig,
+  readResults,
+  type SweepRun,
+  sweepJobs,
+  sweepTable,
+} from '@sdq/pipeline';
 import { createJiti } from 'jiti';
+import { type ConfigFile, pluginsIn } from './config-file.ts';
 import { QueuedSweep } from './queued-sweep.ts';
 import type { CommonFlags } from './run-command.ts';
 import { type Failure, isFinished, runLog, runName, startRun, wasInterrupted } from './sweep-run.ts';
@@ -30,10 +39,19 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
   const experiments = await Promise.all(files.map(load));
   // Checked before the download, with a stand-in for what that brings; many experiments name their model.
-  const checked = experiments.flatMap((experiment) => sweepJobs(experiment, flags.out, NO_MODEL_YET));
+  const plugins = await Promise.all(experiments.map(pluginsOf));
+  const checked = experiments.flatMap((experiment, i) =>
+    sweepJobs(experiment, flags.out, NO_MODEL_YET, plugins[i]),
+  );
   if (flags.dryRun) {
     process.stdout.write(`${checked.map(({ config }) => config.out).join('\n')}\n`);
     return;
+  }
+  if (flags.queue !== undefined && checked.some(({ config }) => config.plugins)) {
+    throw new SdqError(
+      'bad-option',
+      'Runs with plug-ins cannot go on a queue: a worker loads no code that a queue names.',
+    );
   }
   const queue = flags.queue === undefined ? undefined : await QueuedSweep.open(flags.queue, reporter);
   try {
@@ -43,7 +61,7 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
     const sweeps = experiments.map((experiment, i) => ({
       name: (experiment as { name: string }).name,
       file: files[i]!,
-      jobs: sweepJobs(experiment, flags.out, model),
+      jobs: sweepJobs(experiment, flags.out, model, plugins[i]),
     }));
     const configs = sweeps.flatMap(({ jobs }) => jobs.map(({ config }) => config));
     await queue?.add(configs, (config) => config.model === model);
@@ -71,6 +89,11 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
 }
 
 const NO_MODEL_YET = '';
+
+/** What the plug-ins that the runs of an experiment name bring. */
+function pluginsOf(experiment: unknown): Promise<Plugins> {
+  return loadPlugins(pluginsIn((experiment as { base?: ConfigFile } | null)?.base ?? {}));
+}
 
 /** An experiment file, JavaScript, TypeScript or JSON: its default export. */
 async function load(file: string): Promise<unknown> {

@@ -94,6 +94,9 @@ export async function workerCommand(flags: WorkerFlags): Promise<void> {
       return giveBack();
     }
     const { config } = queued;
+    if (config.plugins) {
+      throw new UnrecoverableError('A worker loads no plug-ins, which are code, for a queue.');
+    }
     if (reason !== undefined) return giveBack();
     if (isFinished(config)) return;
     const name = `${basename(dirname(config.out))}, ${runName(config)}`;

@@ -14,6 +14,7 @@ export type SdqErrorCode =
   | 'bad-hash'
   | 'bad-value'
   | 'bad-plan'
+  | 'bad-plugin'
   | 'too-long'
   | 'unavailable'
   | 'interrupted';

@@ -2,6 +2,14 @@ export type { DistillationContext, DistillationLoss, EncoderShape, Taps } from '
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
 export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';
 export { packIntegers, unpackIntegers, wordsPerRow } from './packed-integers.ts';
+export {
+  definePlugin,
+  type LossFactory,
+  type LossOptions,
+  PLUGIN_CONTRACT,
+  type Plugin,
+  type PluginParts,
+} from './plugin.ts';
 export type {
   AffineGrid,
   Granularity,

@@ -7,7 +7,7 @@ export { hiddenCosine } from './hidden-cosine.ts';
 export { hiddenMse } from './hidden-mse.ts';
 export type { LayerOptions, LayerSelection } from './layers.ts';
 export { logitKl } from './logit-kl.ts';
-export { LOSS_NAMES, type NamedLossOptions, namedLoss } from './named-loss.ts';
+export { LOSS_NAMES, namedLoss } from './named-loss.ts';
 export { projectedAttentionMse } from './projected-attention-mse.ts';
 export { requireComparable } from './require-comparable.ts';
 export { type RelationOptions, selfAttentionRelations } from './self-attention-relations.ts';

@@ -1,4 +1,4 @@
-import { type DistillationLoss, unknownName } from '@sdq/core';
+import { type DistillationLoss, type LossFactory, type LossOptions, unknownName } from '@sdq/core';
 import { attentionMapAndOutput } from './attention-map-and-output.ts';
 import { attentionMapKl } from './attention-map-kl.ts';
 import { attentionOutputKl } from './attention-output-kl.ts';
@@ -7,14 +7,9 @@ import { hiddenCosine } from './hidden-cosine.ts';
 import { hiddenMse } from './hidden-mse.ts';
 import { logitKl } from './logit-kl.ts';
 import { projectedAttentionMse } from './projected-attention-mse.ts';
-import { type RelationOptions, selfAttentionRelations } from './self-attention-relations.ts';
+import { selfAttentionRelations } from './self-attention-relations.ts';
 
-/** What losses chosen by name may be told; each takes what concerns it. */
-export interface NamedLossOptions extends RelationOptions {
-  readonly temperature?: number | undefined;
-}
-
-const LOSSES: Readonly<Record<string, (options: NamedLossOptions) => DistillationLoss>> = {
+const LOSSES: Readonly<Record<string, LossFactory>> = {
   'logit-kl': ({ temperature }) => logitKl(temperature),
   'att-kld': attentionOutputKl,
   'att-mse': attentionOutputMse,
@@ -32,6 +27,7 @@ export const LOSS_NAMES: readonly string[] = Object.keys(LOSSES);
 /**
  * A loss by its name, as configurations have it.
  *
+ * @param more - losses that plug-ins bring
  * @throws SdqError `unknown-name` that lists the names there are; `bad-option` as the loss itself
  *
  * @example
@@ -41,8 +37,12 @@ export const LOSS_NAMES: readonly string[] = Object.keys(LOSSES);
  * namedLoss('hidden-mse', { layers: 'last' }).name; // 'hidden-mse'
  * ```
  */
-export function namedLoss(name: string, options: NamedLossOptions = {}): DistillationLoss {
-  const make = Object.hasOwn(LOSSES, name) ? LOSSES[name] : undefined;
-  if (!make) throw unknownName('distillation loss', name, LOSS_NAMES);
+export function namedLoss(
+  name: string,
+  options: LossOptions = {},
+  more: ReadonlyMap<string, LossFactory> = new Map(),
+): DistillationLoss {
+  const make = Object.hasOwn(LOSSES, name) ? LOSSES[name] : more.get(name);
+  if (!make) throw unknownName('distillation loss', name, [...LOSS_NAMES, ...more.keys()]);
   return make(options);
 }

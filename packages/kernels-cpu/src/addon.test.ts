@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Addon, loadAddon } from './addon.ts';
+import { type Addon, addonFrom, loadAddon } from './addon.ts';
 
 describe('the addon', () => {
   let addon: Addon;
@@ -23,5 +23,31 @@ describe('the addon', () => {
     const none = new Float32Array(0);
     addon.gelu(none, none);
     expect(addon.sumOfSquares([none])).toBe(0);
+  });
+});
+
+describe('where the addon comes from', () => {
+  const here = { info: () => ({}) } as Addon;
+  const missing = () =>
+    Object.assign(new Error("Cannot find module 'x'\nRequire stack:"), { code: 'MODULE_NOT_FOUND' });
+  const from = (found: Readonly<Record<string, unknown>>) => () =>
+    addonFrom(['built', 'prebuilt'], (place) => {
+      if (found[place] instanceof Error) throw found[place];
+      return found[place];
+    });
+
+  it('is what was built here, else the package of the platform', () => {
+    expect(from({ built: here, prebuilt: missing() })()).toBe(here);
+    expect(from({ built: missing(), prebuilt: here })()).toBe(here);
+    expect(from({ built: new Error('wrong ELF class'), prebuilt: here })()).toBe(here);
+  });
+
+  it('is told in one sentence when there is none, or none that loads', () => {
+    expect(from({ built: missing(), prebuilt: missing() })).toThrow(
+      /^The sdq-cpu kernels do not load: neither prebuilt nor a build of their own is here; run "node build-native\.mjs" .* or use the "wasm" or "cpu" backend/,
+    );
+    expect(from({ built: missing(), prebuilt: new Error('GLIBC_2.34 not found\nmore') })).toThrow(
+      /do not load: GLIBC_2\.34 not found; run/,
+    );
   });
 });

@@ -246,21 +246,41 @@ export interface Addon {
   ): void;
 }
 
+/** The package with the prebuilt addon of this platform; only some platforms have one. */
+const PREBUILT = `@sdq/kernels-cpu-${process.platform}-${process.arch}${{ linux: '-gnu', win32: '-msvc' }[process.platform as string] ?? ''}`;
+
+/** Where the addon may be: what was built here, then what was installed. The same relative path holds from src/ and from dist/. */
+const PLACES = ['../native/sdq-kernels-cpu.node', PREBUILT];
+
 let loaded: Addon | undefined;
 
 /** The addon, loaded once; throws SdqError `unavailable` that says what to do. */
 export function loadAddon(): Addon {
-  if (loaded) return loaded;
-  try {
-    // The same relative path holds from src/ and from dist/.
-    const addon = createRequire(import.meta.url)('../native/sdq-kernels-cpu.node') as Addon;
-    addon.info();
-    loaded = addon;
-    return addon;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
-    const advice =
-      'run "node build-native.mjs" in @sdq/kernels-cpu (it needs Rust), or use the "cpu" backend';
-    throw new SdqError('unavailable', `The sdq-cpu kernels do not load: ${reason}; ${advice}.`, { cause });
+  loaded ??= addonFrom(PLACES, createRequire(import.meta.url));
+  return loaded;
+}
+
+/** The addon from the first place that has one. */
+export function addonFrom(places: readonly string[], load: (place: string) => unknown): Addon {
+  const failures: unknown[] = [];
+  for (const place of places) {
+    try {
+      const addon = load(place) as Addon;
+      addon.info();
+      return addon;
+    } catch (failure) {
+      failures.push(failure);
+    }
   }
+  // An addon that is there and does not load tells more than one that is not there.
+  const cause = failures.find((failure) => (failure as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND');
+  const reason =
+    cause === undefined
+      ? `neither ${places.at(-1)} nor a build of their own is here`
+      : cause instanceof Error
+        ? cause.message.split('\n')[0]
+        : String(cause);
+  const advice =
+    'run "node build-native.mjs" in @sdq/kernels-cpu (it needs Rust), or use the "wasm" or "cpu" backend of TensorFlow.js';
+  throw new SdqError('unavailable', `The sdq-cpu kernels do not load: ${reason}; ${advice}.`, { cause });
 }

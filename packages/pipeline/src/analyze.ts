@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Reporter } from '@sdq/core';
+import type { Reporter, WeightQuantizer } from '@sdq/core';
 import { loadQuantizedModel } from '@sdq/models';
 import {
   createPlan,
@@ -25,6 +25,8 @@ export interface AnalysisOptions extends FineTunedOptions {
   readonly student?: string | undefined;
   /** A plan's name or rules. */
   readonly plan: string | readonly PlanRuleData[];
+  /** Weight quantizers that plug-ins bring, for the rules of the plan. */
+  readonly quantizers?: ReadonlyMap<string, WeightQuantizer> | undefined;
   /** Batches of 1,024 tokens of English training text that set the ranges of activations. */
   readonly calibrationBatches: number;
   /** The dev languages; all that the data has, if absent. */
@@ -57,7 +59,7 @@ export async function analyze(options: AnalysisOptions, reporter: Reporter): Pro
   const calibrated = calibratedModel(model);
   try {
     reporter.message('Quantizing after training, and comparing each tensor ...');
-    const plan = createPlan(options.plan);
+    const plan = createPlan(options.plan, options.quantizers);
     const { grids, changed } = await quantize(calibrated, calibration(options.calibrationBatches), plan);
     for (const tensor of changed.values()) tensor.dispose();
     const resolved = resolvePlan(plan, sitesOf(model.parameters));

@@ -1,4 +1,4 @@
-import type { EncoderShape } from '@sdq/core';
+import type { EncoderShape, LossFactory } from '@sdq/core';
 import { type CombinedLoss, combineLosses, namedLoss, requireComparable } from '@sdq/distillation';
 import type { DistillationConfig } from './distillation-config.ts';
 import type { Method } from './run-config.ts';
@@ -6,16 +6,21 @@ import type { Method } from './run-config.ts';
 /**
  * What a method distils; undefined for those that do not.
  *
+ * @param more - losses that plug-ins bring
  * @throws SdqError `unknown-name` for a loss that is none; `bad-option` for weights, layers or relation heads that are none
  */
-export function distillationOf(method: Method, config: DistillationConfig): CombinedLoss | undefined {
+export function distillationOf(
+  method: Method,
+  config: DistillationConfig,
+  more?: ReadonlyMap<string, LossFactory>,
+): CombinedLoss | undefined {
   if (method === 'ptq' || method === 'qat' || method === 'qnat') return undefined;
   const { logits, attention, losses, ...options } = config;
   const squared = method === 'sdq-mse';
   const plain = { 'logit-kl': logits, [squared ? 'att-mse' : 'att-kld']: attention };
   const weights = (squared ? undefined : losses) ?? plain;
   return combineLosses(
-    Object.entries(weights).map(([name, weight]) => ({ loss: namedLoss(name, options), weight })),
+    Object.entries(weights).map(([name, weight]) => ({ loss: namedLoss(name, options, more), weight })),
   );
 }
 
@@ -28,6 +33,9 @@ export function requireDistillable(
   methods: readonly Method[],
   config: DistillationConfig,
   model: EncoderShape,
+  more?: ReadonlyMap<string, LossFactory>,
 ): void {
-  for (const method of methods) requireComparable(distillationOf(method, config)?.losses ?? [], model, model);
+  for (const method of methods) {
+    requireComparable(distillationOf(method, config, more)?.losses ?? [], model, model);
+  }
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { distillationOf } from './distillation.ts';
 import { distillationConfig } from './distillation-config.ts';
 import { nearestName } from './nearest-name.ts';
+import { NO_PLUGINS, type Plugins } from './plugins.ts';
 import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
 
 /** The quantized versions of the teacher that a run can make. */
@@ -45,6 +46,8 @@ const runConfig = z.strictObject({
       )
       .min(1),
   ]),
+  /** The modules of plug-ins: folders or files, as ./my-plugin, or installed packages. */
+  plugins: z.array(z.string()).min(1).optional(),
   calibrationBatches: z.int().min(1).max(10_000),
   trainEmbeddings: z.boolean(),
   /** How the fp32 teacher is fine-tuned. */
@@ -93,6 +96,7 @@ export function defaultMaxLength(task: string): number {
 /**
  * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
  *
+ * @param plugins - what the plug-ins that the options name bring: {@link loadPlugins}
  * @throws SdqError `bad-option` that names the option, and for one that does not exist the nearest that does; `unknown-name` for a distillation loss that is none
  *
  * @example
@@ -102,7 +106,7 @@ export function defaultMaxLength(task: string): number {
  * resolveRunConfig({ task: 'POS', data: 'xglue', model: 'e5', out: 'runs/pos' }).finetune.epochs; // 2
  * ```
  */
-export function resolveRunConfig(options: RunOptions): RunConfig {
+export function resolveRunConfig(options: RunOptions, plugins: Plugins = NO_PLUGINS): RunConfig {
   const parsed = runConfig.safeParse({
     seed: 0,
     methods: ['ptq', 'qat', 'sdq'],
@@ -132,7 +136,7 @@ export function resolveRunConfig(options: RunOptions): RunConfig {
     distillation: { task: 1, logits: 1, attention: 100, temperature: 1, ...options.distillation },
   });
   if (parsed.success) {
-    distillationOf('sdq', parsed.data.distillation);
+    distillationOf('sdq', parsed.data.distillation, plugins.losses);
     return parsed.data;
   }
   throw optionError(parsed.error.issues[0]!);

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Reporter, type RunEvent, SdqError } from '@sdq/core';
 import { writeFileAtomically } from '@sdq/models';
 import type { FinishCheck } from './finish-check.ts';
+import type { Plugins } from './plugins.ts';
 import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 
 const CONFIG_FILE = 'config.json';
@@ -41,11 +42,14 @@ export class RunFolder {
    *
    * @throws SdqError `path-exists` when it holds a run of another configuration
    */
-  static open(path: string, config: RunConfig): RunFolder {
+  static open(path: string, config: RunConfig, plugins: Plugins): RunFolder {
     const configFile = join(path, CONFIG_FILE);
     const stagesFile = join(path, STAGES_FILE);
     const asked = JSON.parse(JSON.stringify(config)) as unknown;
-    if (existsSync(configFile) && !isDeepStrictEqual(sameRun(readConfig(configFile)), sameRun(asked))) {
+    if (
+      existsSync(configFile) &&
+      !isDeepStrictEqual(sameRun(readConfig(configFile, plugins)), sameRun(asked))
+    ) {
       throw new SdqError(
         'path-exists',
         `${path} holds a run of another configuration: choose another folder, or delete that one.`,
@@ -121,8 +125,8 @@ function sameRun(config: unknown): unknown {
 }
 
 /** The configuration of a run that is there; options that have come since then have their defaults. */
-function readConfig(file: string): unknown {
-  return JSON.parse(JSON.stringify(resolveRunConfig(readJson(file) as RunOptions)));
+function readConfig(file: string, plugins: Plugins): unknown {
+  return JSON.parse(JSON.stringify(resolveRunConfig(readJson(file) as RunOptions, plugins)));
 }
 
 function readJson(file: string): unknown {

@@ -39,6 +39,7 @@ import {
 } from './encoder-model.ts';
 import { evaluateLanguage } from './evaluate-language.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
+import { loadPlugins, type Plugins } from './plugins.ts';
 import type { Classifier } from './predict.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';
@@ -93,12 +94,13 @@ export async function run(
   if (!(Number.isInteger(checkpointSteps) && checkpointSteps > 0)) {
     throw new SdqError('bad-option', `Checkpoints cannot come after each ${checkpointSteps} steps.`);
   }
-  createPlan(config.plan);
+  const plugins = await loadPlugins(config.plugins ?? []);
+  createPlan(config.plan, plugins.quantizers);
   const tokenizer = await loadTokenizer(config.model);
   const dataset = loadDataset(config, tokenizer);
-  const folder = RunFolder.open(config.out, config);
+  const folder = RunFolder.open(config.out, config, plugins);
   const told = environment.tensorBoard ? tensorBoardReporter(reporter, folder.file('tensorboard')) : reporter;
-  return new Run(config, dataset, folder, folder.reporter(told), environment).all();
+  return new Run(config, plugins, dataset, folder, folder.reporter(told), environment).all();
 }
 
 class Run {
@@ -107,6 +109,7 @@ class Run {
 
   constructor(
     private readonly config: RunConfig,
+    private readonly plugins: Plugins,
     private readonly dataset: Dataset,
     private readonly folder: RunFolder,
     private readonly reporter: Reporter,
@@ -118,7 +121,10 @@ class Run {
   async all(): Promise<Results> {
     for (const remark of this.dataset.remarks) this.reporter.message(remark);
     const teacher = await this.teacher();
-    const plan = resolvePlan(createPlan(this.config.plan), sitesOf(teacher.parameters));
+    const plan = resolvePlan(
+      createPlan(this.config.plan, this.plugins.quantizers),
+      sitesOf(teacher.parameters),
+    );
     const { methods } = this.config;
     if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher, plan);
     for (const method of methods) {
@@ -144,7 +150,7 @@ class Run {
     const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : (given ?? this.config.model));
     if (given !== undefined && !done) this.requireTeacher(given, loaded.head);
     const checkpoint = withHead(loaded, this.head, new Random(this.config.seed).fork('head'));
-    requireDistillable(this.config.methods, this.config.distillation, checkpoint.config);
+    requireDistillable(this.config.methods, this.config.distillation, checkpoint.config, this.plugins.losses);
     // Only now: a checkpoint that cannot be read leaves no folder behind.
     await this.folder.create();
     const parameters = tensorsFrom(checkpoint.tensors);
@@ -276,7 +282,7 @@ class Run {
   /** What a method learns from the teacher, live or from the cache that all methods of the run share. */
   private async distilled(method: Exclude<Method, 'ptq'>, teacher: EncoderModel) {
     const { distillation, teacherCache } = this.config;
-    const loss = distillationOf(method, distillation);
+    const loss = distillationOf(method, distillation, this.plugins.losses);
     if (!loss) return undefined;
     if (!teacherCache) {
       const signal = (batch: Batch) => teacherSignal(teacher, loss, batch);

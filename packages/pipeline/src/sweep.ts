@@ -1,6 +1,7 @@
 import { isAbsolute, join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
+import { NO_PLUGINS, type Plugins } from './plugins.ts';
 import { meanScore, type Results, scoredVersions, versionLabel } from './results.ts';
 import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 
@@ -33,6 +34,7 @@ export interface SweepJob {
  * @param definition - what an experiment file says, unchecked
  * @param out - the folder that gets a folder of the sweep's name
  * @param model - the checkpoint folder of runs that name neither `model` nor `teacher`
+ * @param plugins - what the plug-ins that the runs name bring
  * @throws SdqError `bad-option` for what is no sweep, and as {@link resolveRunConfig} for options that are none
  *
  * @example
@@ -48,7 +50,12 @@ export interface SweepJob {
  * sweepJobs(sweep, 'runs', 'e5')[4]!.name; // 'plan-w4a8_seed-1'
  * ```
  */
-export function sweepJobs(definition: unknown, out: string, model: string): SweepJob[] {
+export function sweepJobs(
+  definition: unknown,
+  out: string,
+  model: string,
+  plugins: Plugins = NO_PLUGINS,
+): SweepJob[] {
   const parsed = sweep.safeParse(definition);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0]!;
@@ -68,7 +75,8 @@ export function sweepJobs(definition: unknown, out: string, model: string): Swee
     const asked = structuredClone(base);
     for (const [option, value] of Object.entries(chosen)) place(asked, option, value);
     const start = asked.model === undefined && asked.teacher === undefined ? { model } : {};
-    const config = resolveRunConfig({ ...start, ...asked, out: join(out, name, folder) } as RunOptions);
+    const whole = { ...start, ...asked, out: join(out, name, folder) } as RunOptions;
+    const config = resolveRunConfig(whole, plugins);
     return { name: folder, settings: chosen, config };
   });
 }

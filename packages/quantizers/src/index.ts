@@ -78,5 +78,6 @@ export {
   perTensor,
   storedBytes,
   weightQuantizer,
+  weightQuantizerNamed,
 } from './weight-quantizers.ts';
 export { WrappedOps } from './wrapped-ops.ts';

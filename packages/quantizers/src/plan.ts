@@ -184,6 +184,7 @@ export interface PlanRuleData {
  * of the weights, but never fewer than 4, below which looked-up rows lose their meaning; positions and token types have 8.
  * `embeddings-int4` quantizes the word embeddings alone, with a scale for each 64 columns.
  *
+ * @param more - weight quantizers by name, beside those that there are: those of plug-ins
  * @throws SdqError `unknown-name` that lists the presets; `bad-plan` for a rule that is none: gives its number
  *
  * @example
@@ -194,8 +195,11 @@ export interface PlanRuleData {
  * createPlan([{ match: '**', weight: 'int4-per-group-64', activationBits: 8 }])[0]!.weight!.bits; // 4
  * ```
  */
-export function createPlan(plan: string | readonly PlanRuleData[]): Plan {
-  if (typeof plan !== 'string') return plan.map(ruleFrom);
+export function createPlan(
+  plan: string | readonly PlanRuleData[],
+  more: ReadonlyMap<string, WeightQuantizer> = new Map(),
+): Plan {
+  if (typeof plan !== 'string') return plan.map((data, index) => ruleFrom(data, index, more));
   if (!Object.hasOwn(presets, plan)) throw unknownName('plan', plan, PLAN_NAMES);
   return presets[plan as keyof typeof presets]();
 }
@@ -217,7 +221,7 @@ export function planData(plan: Plan): PlanRuleData[] {
 const RULE_FIELDS = new Set(['match', 'weight', 'activationBits', 'activationScheme']);
 
 /** Data may come from a file, so nothing of its type is believed. */
-function ruleFrom(data: PlanRuleData, index: number): PlanRule {
+function ruleFrom(data: PlanRuleData, index: number, more: ReadonlyMap<string, WeightQuantizer>): PlanRule {
   const wrong = (what: string) => new SdqError('bad-plan', `Rule ${index + 1} of the plan ${what}.`);
   if (typeof data !== 'object' || data === null) throw wrong('is no object with a "match"');
   const { match, weight, activationBits, activationScheme } = data;
@@ -230,9 +234,12 @@ function ruleFrom(data: PlanRuleData, index: number): PlanRule {
   if (activationScheme !== undefined && !ACTIVATION_SCHEMES.includes(activationScheme)) {
     throw wrong(`has "${activationScheme}" as "activationScheme": choose ${ACTIVATION_SCHEMES.join(', ')}`);
   }
-  const quantizer = typeof weight === 'string' ? weightQuantizerNamed(weight) : undefined;
+  const quantizer =
+    typeof weight === 'string' ? (weightQuantizerNamed(weight) ?? more.get(weight)) : undefined;
   if (weight !== undefined && !quantizer) {
-    throw wrong(`has "${weight}" as "weight": choose one such as int8-per-channel, int4-per-group-64`);
+    throw wrong(
+      `has "${weight}" as "weight": choose one such as ${['int8-per-channel', 'int4-per-group-64', ...more.keys()].join(', ')}`,
+    );
   }
   return {
     match,

@@ -113,7 +113,16 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
   };
 }
 
-/** The quantizer with a name that {@link weightQuantizer} gives; undefined when none has it. */
+/**
+ * The quantizer with a name that {@link weightQuantizer} gives; undefined when none has it.
+ *
+ * @example
+ * ```ts
+ * import { weightQuantizerNamed } from '@sdq/quantizers';
+ *
+ * weightQuantizerNamed('ternary-per-channel')!.bits; // 2
+ * ```
+ */
 export function weightQuantizerNamed(name: string): WeightQuantizer | undefined {
   const parts = /^(int[3-8]|ternary|sign)-per-(tensor|channel|group-([1-9]\d{0,5}))$/.exec(name);
   if (!parts) return undefined;

@@ -1,0 +1,33 @@
+// Puts the addon that cargo built into the package of this platform, which runs this when it is packed: the file is never
+// committed. What was built on another platform must lie there already.
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ADDON = 'sdq-kernels-cpu.node';
+/** What the packages promise to run on; a newer machine's build may ask for more. */
+const NEWEST_GLIBC = 34;
+
+const folder = process.cwd();
+const { name, os, cpu } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+const packed = join(folder, ADDON);
+if (os.includes(process.platform) && cpu.includes(process.arch)) {
+  const built = join(dirname(fileURLToPath(import.meta.url)), 'native', ADDON);
+  if (!existsSync(built))
+    fail(`${built} is not there: build it by "node build-native.mjs", which needs Rust`);
+  copyFileSync(built, packed);
+}
+if (!existsSync(packed)) fail(`${packed} is not there: it must be built on ${os} ${cpu}`);
+const asked = [...readFileSync(packed, 'latin1').matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) =>
+  Number(minor),
+);
+if (Math.max(...asked, 0) > NEWEST_GLIBC) {
+  fail(
+    `it asks for glibc 2.${Math.max(...asked)}, its package promises 2.${NEWEST_GLIBC}: build it on an older system`,
+  );
+}
+
+function fail(reason) {
+  console.error(`${name} cannot be packed: ${reason}.`);
+  process.exit(1);
+}
