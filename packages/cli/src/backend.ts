@@ -3,6 +3,7 @@ import { dirname, sep } from 'node:path';
 import { type Reporter, SdqError, unknownName } from '@sdq/core';
 import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
 import { useCuda } from '@sdq/kernels-cuda';
+import { useWebGpu } from '@sdq/kernels-webgpu';
 import * as tf from '@tensorflow/tfjs';
 import { BACKENDS } from './backends.ts';
 
@@ -25,6 +26,15 @@ export async function selectBackend(name: string | undefined, reporter: Reporter
       );
     }
     return `cuda (TensorFlow ${version} on the ${device === 'gpu' ? 'GPU' : 'CPU'})`;
+  }
+  if (name === 'webgpu') {
+    const { adapter, software } = await useWebGpu();
+    if (software) {
+      reporter.message(
+        `WebGPU runs on ${adapter}, a program on the CPU: --backend sdq-cpu is many times faster here.`,
+      );
+    }
+    return `webgpu (${adapter})`;
   }
   if (name !== 'wasm') {
     try {

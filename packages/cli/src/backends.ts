@@ -1,2 +1,2 @@
 /** The backends that commands can run on. */
-export const BACKENDS = ['sdq-cpu', 'cuda', 'wasm'] as const;
+export const BACKENDS = ['sdq-cpu', 'cuda', 'webgpu', 'wasm'] as const;

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
 import { cudaSetup } from '@sdq/kernels-cuda';
+import { useWebGpu } from '@sdq/kernels-webgpu';
 import { cachedDefaultCheckpoint } from '@sdq/models';
 
 /** One thing that `sdq doctor` looked at. */
@@ -25,6 +26,7 @@ export async function doctorCommand(flags: { json?: boolean }): Promise<void> {
     pip(),
     checkpoint(),
     tensorflow(),
+    await webGpu(),
     gpu(),
   ];
   if (flags.json) {
@@ -137,6 +139,24 @@ function tensorflow(): Finding {
     found: 'not set up',
     advice: '"sdq gpu setup" builds it (3.4 GB; with --cpu 0.3 GB); sdq-cpu needs none of it.',
   };
+}
+
+async function webGpu(): Promise<Finding> {
+  try {
+    const { adapter, software } = await useWebGpu();
+    return {
+      what: 'webgpu backend',
+      state: 'ok',
+      found: software ? `${adapter}, a program on the CPU` : adapter,
+    };
+  } catch (error) {
+    return {
+      what: 'webgpu backend',
+      state: 'limited',
+      found: 'not available',
+      advice: (error as Error).message,
+    };
+  }
 }
 
 function gpu(): Finding {

@@ -285,6 +285,16 @@ describe('sdq gpu and --backend cuda', () => {
   });
 });
 
+it('--backend webgpu says in a sentence what is missing where there is no adapter', () => {
+  const none = { VK_ICD_FILENAMES: '/nowhere' };
+  const { status, stderr } = sdq(['bench', '--backend', 'webgpu'], '', none);
+  expect(stderr).toMatch(/^sdq: WebGPU finds no adapter: install [^\n]*\n$/m);
+  expect(status).toBe(2);
+  expect(sdq(['doctor'], '', none).stdout).toMatch(
+    /webgpu backend +not available\n +WebGPU finds no adapter/,
+  );
+});
+
 describe('sdq doctor and plan', () => {
   it('doctor tells what there is', () => {
     const { status, stdout } = sdq(['doctor', '--json']);

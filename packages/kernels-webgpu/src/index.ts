@@ -1,0 +1,1 @@
+export { useWebGpu, type WebGpuInfo } from './use-webgpu.ts';
