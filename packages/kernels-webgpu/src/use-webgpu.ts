@@ -1,6 +1,8 @@
 import { SdqError } from '@sdq/core';
+import { registerHostKernels } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { BACKEND, SdqWebGpuBackend } from './backend.ts';
+import { webGpuHostKernels } from './host-kernels.ts';
 import { gpuHost } from './node-gpu.ts';
 import { registerSdqKernels } from './sdq-kernels.ts';
 
@@ -60,6 +62,7 @@ async function register(): Promise<WebGpuInfo> {
   const backend = asSeenByTfjs(host.gpu, () => new SdqWebGpuBackend(host, device, adapter.info));
   tf.copyRegisteredKernels('webgpu', BACKEND);
   registerSdqKernels(backend);
+  registerHostKernels(BACKEND, webGpuHostKernels(backend));
   tf.registerBackend(BACKEND, () => backend);
   const { vendor, architecture } = adapter.info;
   const name = [vendor, architecture].filter((part) => part !== '').join(' ');

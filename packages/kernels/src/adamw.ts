@@ -161,7 +161,7 @@ export class AdamW {
     const update = { table, rowIds, slots, gradients: rowGradients, means, squares, weightDecay };
     const native = hostKernels();
     const constants = this.stepConstants(options, options.rateOf?.(name));
-    if (native) native.adamWRows(update, constants);
+    if (native?.adamWRows) native.adamWRows(update, constants);
     else composedRowsUpdate(update, constants);
   }
 

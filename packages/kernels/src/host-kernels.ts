@@ -49,7 +49,7 @@ export interface HostKernels {
   sumOfSquares(tensors: readonly tf.Tensor[]): number;
   /** Must leave alone every other tensor that shares a variable's data. */
   adamW(updates: readonly AdamUpdate[], step: AdamStep): void;
-  adamWRows(update: AdamRowsUpdate, step: AdamStep): void;
+  adamWRows?(update: AdamRowsUpdate, step: AdamStep): void;
   createIntegerModel?(pass: ForwardPass, parameters: IntegerParameters): IntegerModel;
 }
 
