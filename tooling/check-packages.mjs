@@ -3,22 +3,25 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkPlugin } from './check-plugin.mjs';
 import { bin, pack, root, run } from './packed.mjs';
 
 const scratch = mkdtempSync(join(tmpdir(), 'sdq-pack-'));
 try {
-  for (const { tarball, manifest } of pack(scratch)) {
-    attempt(() => run(bin('publint'), ['--strict', tarball], root));
+  const packed = pack(scratch);
+  for (const { tarball, manifest } of packed) {
+    await attempt(() => run(bin('publint'), ['--strict', tarball], root));
     if (manifest.exports)
-      attempt(() => run(bin('attw'), [tarball, '--profile', 'esm-only', '--quiet'], root));
+      await attempt(() => run(bin('attw'), [tarball, '--profile', 'esm-only', '--quiet'], root));
   }
+  await attempt(() => checkPlugin(packed, scratch));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
 
-function attempt(check) {
+async function attempt(check) {
   try {
-    check();
+    await check();
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;

@@ -18,6 +18,6 @@ export async function loadModel(folder: string): Promise<EvaluatedModel> {
 }
 
 /** Whether a folder holds an exported ONNX model. */
-export function isOnnxFolder(folder: string): boolean {
+function isOnnxFolder(folder: string): boolean {
   return [QUANTIZED_FILE, WHOLE_FILE].some((file) => existsSync(join(folder, file)));
 }

@@ -9,7 +9,7 @@ import { addN, type Scalar, type Tensor2D, tidy } from '@tensorflow/tfjs';
 import { type LayerSelection, layerObstacle, requireLayers, selectedLayers } from './layers.ts';
 
 /** What one layer shows at the taps that a loss reads, in their order. */
-export type LayerTaps = readonly Tensor2D[];
+type LayerTaps = readonly Tensor2D[];
 
 /** A loss that is the mean over layers of a distance between what they show. */
 export interface LayeredLoss {

@@ -5,7 +5,7 @@ type Floats = Float32Array;
 type Ints = Int32Array;
 
 /** What the AdamW kernels need, as the addon names it. */
-export interface AddonAdamStep {
+interface AddonAdamStep {
   readonly learningRate: number;
   readonly beta1: number;
   readonly beta2: number;
@@ -91,7 +91,7 @@ export type ProgramStep = { readonly out: ProgramSink } & (
 );
 
 /** An integer program with its parameters. */
-export interface ProgramSpec {
+interface ProgramSpec {
   readonly steps: readonly ProgramStep[];
   readonly linears: readonly {
     readonly values: Int8Array;

@@ -27,7 +27,7 @@ export interface IntegerProgram {
 }
 
 /** Linears in integers that share their input and run as one product. */
-export interface LinearParameters {
+interface LinearParameters {
   readonly weights: readonly string[];
   readonly biases: readonly string[];
   readonly grid: AffineGrid;

@@ -2,7 +2,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { SdqWebGpuBackend } from './backend.ts';
 
 /** The type of a kernel's parameters, elements or results in WGSL. */
-export type WgslType = 'f32' | 'i32' | 'u32';
+type WgslType = 'f32' | 'i32' | 'u32';
 
 /** A compute shader with its bindings by name, in their order. */
 export interface WgslKernel {
@@ -34,7 +34,7 @@ export interface KernelRun {
 export const LANES = 64;
 
 /** The threads of a work group of element-wise kernels. */
-export const WIDE = 256;
+const WIDE = 256;
 
 /** The parameters of every entry point, and the number of its group and thread; `return` before the first barrier. */
 export const entry = (lanes: number) => /* wgsl */ `

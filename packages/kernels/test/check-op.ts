@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs';
 import { expect } from 'vitest';
 
 /** Float64 in, float64 out: what an op should compute, written without tensors. */
-export type Reference = (...inputs: Float64Array[]) => Float64Array;
+type Reference = (...inputs: Float64Array[]) => Float64Array;
 
 /** An op, and what it should compute. */
 export interface OpCheck {

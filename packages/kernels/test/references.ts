@@ -58,7 +58,7 @@ export function quantizedLinearReference(
 }
 
 /** The error function: its Taylor series near zero, the continued fraction of its complement far out. */
-export function erf(x: number): number {
+function erf(x: number): number {
   if (Math.abs(x) > 3) {
     let tail = 0;
     for (let k = 200; k > 0; k--) tail = k / 2 / (Math.abs(x) + tail);
@@ -92,7 +92,7 @@ export function layerNormReference(epsilon: number) {
   };
 }
 
-export function softmaxReference(row: Float64Array): Float64Array {
+function softmaxReference(row: Float64Array): Float64Array {
   const largest = Math.max(...row);
   const powers = row.map((value) => Math.exp(value - largest));
   const total = sum(powers);

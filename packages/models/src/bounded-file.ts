@@ -7,7 +7,7 @@ import { readFully } from './read-fully.ts';
  *
  * @throws SdqError 'path-not-found', or 'bad-checkpoint' when the file is longer
  */
-export async function readBoundedText(path: string, maxBytes: number): Promise<string> {
+async function readBoundedText(path: string, maxBytes: number): Promise<string> {
   let file: FileHandle;
   try {
     file = await open(path, 'r');

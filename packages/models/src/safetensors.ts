@@ -17,7 +17,7 @@ const LENGTH_BYTES = 8;
 const CHUNK_BYTES = 4 * 2 ** 20;
 
 /** The element types that are read and written here. */
-export type SafetensorsType = 'F32' | 'F16' | 'BF16' | 'I8' | 'U8' | 'I32' | 'I64';
+type SafetensorsType = 'F32' | 'F16' | 'BF16' | 'I8' | 'U8' | 'I32' | 'I64';
 
 const bytesPerElement: Readonly<Record<string, number>> = {
   BOOL: 1,

@@ -15,7 +15,7 @@ import { type IntegerForm, QuantizedOnnxOps } from './quantized-onnx-ops.ts';
 import { DataType, type ModelProto } from './schema.ts';
 
 /** The operator set that exported graphs need: the first with LayerNormalization. */
-export const OPSET = 17;
+const OPSET = 17;
 const IR_VERSION = 8;
 
 // Added to the scores of padding: the least float32, as the Hugging Face library has it.

@@ -4,7 +4,7 @@ import type { GraphBuilder, Value } from './graph-builder.ts';
 import { transpose } from './transpose.ts';
 
 /** What the tables of the embeddings are looked up by; the sum of a table with no entry has its only row. */
-export interface LookUps {
+interface LookUps {
   readonly words: Value;
   readonly types: Value | undefined;
   readonly positions: Value;

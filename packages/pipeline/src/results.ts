@@ -6,7 +6,7 @@ import type { RunConfig } from './run-config.ts';
 export type LanguageScores = Readonly<Record<string, number>>;
 
 /** The versions of a model that a run scores, in the order of tables. */
-export const VERSION_LABELS: Readonly<Record<string, string>> = {
+const VERSION_LABELS: Readonly<Record<string, string>> = {
   fp32: 'fp32 teacher',
   ptqMinMax: 'PTQ min-max',
   ptqPercentile: 'PTQ percentile',
