@@ -68,7 +68,9 @@ async function train(folder, packed) {
     '--layers',
     'last',
   ];
-  run(join(folder, 'node_modules/.bin/sdq'), ['run', ...what, ...how, ...own], folder);
+  const sdq = (...args) => run(join(folder, 'node_modules/.bin/sdq'), args, folder);
+  sdq('run', ...what, ...how, ...own);
+  sdq('analyze', out, '--plugin', '.', '--dev-limit', '2', '--calibration-batches', '1');
   const { backend } = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8'));
   const events = readFileSync(join(out, 'events.jsonl'), 'utf8')
     .trim()

@@ -27,9 +27,10 @@ const REPORT = join(root, 'docs/releases.md');
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('--'));
 const scratch = mkdtempSync(join(tmpdir(), 'sdq-release-'));
-const registry = await startRegistry();
+let stopRegistry = () => {};
 let failed = 0;
 try {
+  await startRegistry();
   const packed = pack(scratch);
   for (const { tarball } of packed) npm(['publish', tarball], scratch);
   const baseline = install('tfjs', ['@tensorflow/tfjs']);
@@ -57,7 +58,7 @@ try {
   console.log(`\n${table}`);
   if (process.argv.includes('--write') && failed === 0) writeTable(table);
 } finally {
-  registry.stop();
+  stopRegistry();
   rmSync(scratch, { recursive: true, force: true });
 }
 process.exitCode = failed === 0 ? 0 : 1;
@@ -82,6 +83,11 @@ async function startRegistry() {
     stdio: ['ignore', 'inherit', 'inherit'],
     detached: true,
   });
+  // With the processes that it started.
+  stopRegistry = () => process.kill(-server.pid);
+  server.once('exit', () => {
+    stopRegistry = () => {};
+  });
   const url = `http://127.0.0.1:${port}/`;
   for (let i = 0; ; i++) {
     if (
@@ -96,8 +102,6 @@ async function startRegistry() {
   }
   // npm publishes only with a token; this registry asks for none.
   writeFileSync(join(scratch, 'npmrc'), `registry=${url}\n${url.slice('http:'.length)}:_authToken=none\n`);
-  // With the processes that it started.
-  return { stop: () => process.kill(-server.pid) };
 }
 
 function freePort() {
