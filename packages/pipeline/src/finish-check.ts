@@ -54,3 +54,14 @@ export function compareLogits(
     equal: largestDifference <= FINISH_TOLERANCE * largestLogit,
   };
 }
+
+/** The mean squared difference of two models' logits on the same batches. */
+export function logitDistance(a: readonly BatchLogits[], b: readonly BatchLogits[]): number {
+  let [sum, count] = [0, 0];
+  for (const [batch, { values }] of a.entries()) {
+    const other = b[batch]!.values;
+    for (const [i, value] of values.entries()) sum += (value - other[i]!) ** 2;
+    count += values.length;
+  }
+  return sum / count;
+}

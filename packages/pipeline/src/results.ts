@@ -35,7 +35,7 @@ export interface Results {
   /** What the scores are, in the official scorer's terms. */
   readonly metric: string;
   /**
-   * By version, then language. `ptq` repeats the better of `ptqMinMax` and `ptqPercentile` on English dev.
+   * By version, then language. `ptq` repeats that of `ptqMinMax` and `ptqPercentile` whose logits are closer to fp32's in English.
    */
   readonly scores: Readonly<Record<string, LanguageScores>>;
   /** The mean over all languages, by version. */

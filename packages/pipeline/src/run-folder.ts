@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Reporter, type RunEvent, SdqError } from '@sdq/core';
 import { writeFileAtomically } from '@sdq/models';
 import type { FinishCheck } from './finish-check.ts';
+import type { ObserverRecord } from './observer-choice.ts';
 import type { Plugins } from './plugins.ts';
 import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 
@@ -14,6 +15,8 @@ const STAGES_FILE = 'stages.json';
 export interface StageRecord {
   readonly scores: Readonly<Record<string, Readonly<Record<string, number>>>>;
   readonly seconds: number;
+  /** Which observer set the ranges that the stage starts from. */
+  readonly observer?: ObserverRecord;
   /** Tokens trained on, and the time that took. */
   readonly training?: { readonly tokens: number; readonly seconds: number };
   /** How the finished student's logits differ from those that were trained. */

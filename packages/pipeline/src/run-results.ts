@@ -6,7 +6,7 @@ import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver 
 import { mapValues } from './map-values.ts';
 import { type LanguageScores, meanScore, type Results } from './results.ts';
 import type { Method, RunConfig } from './run-config.ts';
-import type { RunFolder, StageRecord } from './run-folder.ts';
+import type { RunFolder } from './run-folder.ts';
 import { significanceOf } from './run-predictions.ts';
 import { VERSION } from './version.ts';
 
@@ -19,15 +19,6 @@ export const METHOD_VERSIONS: Readonly<Record<Method, string>> = {
   'sdq-mse': 'sdqMse',
   'qnat-sdq': 'qnatSdq',
 };
-
-/** Which calibration observer set the ranges of activations. */
-export type ObserverChoice = 'min-max' | 'percentile';
-
-/** The calibration observer that scores better on English dev: no other language may choose. */
-export function bestObserver(scores: StageRecord['scores'] | undefined): ObserverChoice {
-  const { ptqMinMax, ptqPercentile } = scores ?? {};
-  return (ptqPercentile?.en ?? 0) > (ptqMinMax?.en ?? 0) ? 'percentile' : 'min-max';
-}
 
 /** The method whose student is saved: the most elaborate one that was asked for, now or before. */
 export function studentMethod(config: RunConfig, folder: RunFolder): Method {
@@ -44,8 +35,7 @@ export function runResults(config: RunConfig, dataset: Dataset, folder: RunFolde
   const scores: Record<string, LanguageScores> = {};
   for (const record of Object.values(records)) Object.assign(scores, record.scores);
   if (records.ptq) {
-    scores.ptq =
-      bestObserver(records.ptq.scores) === 'percentile' ? scores.ptqPercentile! : scores.ptqMinMax!;
+    scores.ptq = records.ptq.observer?.chosen === 'percentile' ? scores.ptqPercentile! : scores.ptqMinMax!;
   }
   const { dev, task, unofficialLanguages } = dataset;
   const perLanguage = (pick: (set: DevSet) => number) =>

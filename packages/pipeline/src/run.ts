@@ -39,6 +39,7 @@ import {
 } from './encoder-model.ts';
 import { evaluateLanguage } from './evaluate-language.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
+import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
 import type { Classifier } from './predict.ts';
 import { quantizedTraining } from './quantized-training.ts';
@@ -47,13 +48,7 @@ import { type LanguageScores, meanScore, type Results, versionLabel } from './re
 import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions } from './run-predictions.ts';
-import {
-  bestObserver,
-  METHOD_VERSIONS,
-  type ObserverChoice,
-  runResults,
-  studentMethod,
-} from './run-results.ts';
+import { METHOD_VERSIONS, runResults, studentMethod } from './run-results.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
 import { tensorBoardReporter } from './tensorboard.ts';
@@ -62,6 +57,15 @@ import type { TrainingRecipe } from './training-recipe.ts';
 
 /** Batches of training text on which a finished student is compared with what was trained. */
 const FINISH_BATCHES = 4;
+
+/** Batches of English text on which the calibration observers are compared with the teacher. */
+const OBSERVER_BATCHES = 8;
+
+/** What calibration found. */
+interface Calibration {
+  readonly ranges: Record<ObserverChoice, SiteRanges>;
+  readonly observer: ObserverRecord;
+}
 
 /** How a run runs: nothing of it changes the result. */
 export interface RunEnvironment {
@@ -105,7 +109,7 @@ export async function run(
 
 class Run {
   private readonly head: Head;
-  private ranges: Record<ObserverChoice, SiteRanges> | undefined;
+  private calibration: Calibration | undefined;
 
   constructor(
     private readonly config: RunConfig,
@@ -129,12 +133,7 @@ class Run {
     if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher, plan);
     for (const method of methods) {
       if (method === 'ptq' || this.folder.finished(method)) continue;
-      await this.train(
-        method,
-        teacher,
-        plan,
-        (await this.calibrated(teacher, plan))[bestObserver(this.folder.finished('ptq')?.scores)],
-      );
+      await this.train(method, teacher, plan, await this.calibrated(teacher, plan));
     }
     disposeModel(teacher);
     rmSync(this.folder.file('checkpoints'), { recursive: true, force: true });
@@ -198,31 +197,33 @@ class Run {
     );
   }
 
-  /** The ranges that each observer finds, calibrated when they are first needed. */
-  private async calibrated(
-    teacher: EncoderModel,
-    plan: ResolvedPlan,
-  ): Promise<Record<ObserverChoice, SiteRanges>> {
-    if (this.ranges) return this.ranges;
-    const batches = calibrationBatches(this.dataset.train, this.config.calibrationBatches, this.config.seed);
+  /** The ranges of each observer, and which serve this teacher better; found when they are first needed. */
+  private async calibrated(teacher: EncoderModel, plan: ResolvedPlan): Promise<Calibration> {
+    if (this.calibration) return this.calibration;
+    const { config, dataset } = this;
+    const batches = calibrationBatches(dataset.train, config.calibrationBatches, config.seed);
     this.reporter.message(`Calibrating on ${batches.length} batches of English text ...`);
-    this.ranges = await calibrate(calibratedModel(teacher), batches, plan, ['min-max', 'percentile']);
-    return this.ranges;
+    const ranges = await calibrate(calibratedModel(teacher), batches, plan, ['min-max', 'percentile']);
+    const models = postTrainedModels(teacher, plan, ranges);
+    const [english] = dataset.dev.get('en')?.chunks() ?? [];
+    const examples = english?.encoded ?? dataset.train;
+    const compared = calibrationBatches(examples, OBSERVER_BATCHES, config.seed);
+    const observer = await chooseObserver(floatClassifier(teacher), models, compared);
+    this.reporter.event({ event: 'observer', stage: 'calibration', ...observer });
+    this.calibration = { ranges, observer };
+    return this.calibration;
   }
 
   private async postTraining(teacher: EncoderModel, plan: ResolvedPlan): Promise<void> {
     const started = performance.now();
-    const ranges = await this.calibrated(teacher, plan);
-    const minMax = quantizeModel(teacher, plan, gridsForRanges(ranges['min-max'], plan));
-    const percentile = { ...minMax, grids: gridsForRanges(ranges.percentile, plan) };
+    const { ranges, observer } = await this.calibrated(teacher, plan);
+    const models = postTrainedModels(teacher, plan, ranges);
     const scores = {
-      ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', minMax),
-      ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', percentile),
+      ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', models['min-max']),
+      ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', models.percentile),
     };
-    if (studentMethod(this.config, this.folder) === 'ptq') {
-      await this.saveStudent(bestObserver(scores) === 'percentile' ? percentile : minMax);
-    }
-    await this.finish('ptq', scores, started);
+    if (studentMethod(this.config, this.folder) === 'ptq') await this.saveStudent(models[observer.chosen]);
+    await this.finish('ptq', scores, started, { observer });
   }
 
   /** QAT and SDQ: trains the fake-quantized student, then finishes it as integers and scores those. */
@@ -230,14 +231,14 @@ class Run {
     method: Exclude<Method, 'ptq'>,
     teacher: EncoderModel,
     plan: ResolvedPlan,
-    ranges: SiteRanges,
+    { ranges, observer }: Calibration,
   ): Promise<void> {
     const started = performance.now();
     const { noise, quantized: recipe } = this.config;
     const distilled = await this.distilled(method, teacher);
     const { step, grids } = quantizedTraining(
       plan,
-      ranges,
+      ranges[observer.chosen],
       this.config,
       distilled,
       method.startsWith('qnat') ? noise : undefined,
@@ -256,7 +257,7 @@ class Run {
     }
     const finish = await this.checkFinish(method, trained, quantized, batches);
     const scores = await this.scoreQuantized(method, METHOD_VERSIONS[method], quantized);
-    await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, { training, finish });
+    await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, { observer, training, finish });
   }
 
   /** Compares the finished student with the fake-quantized model that was trained. */
@@ -373,7 +374,7 @@ class Run {
     stage: string,
     scores: StageRecord['scores'],
     started: number,
-    more: Pick<StageRecord, 'training' | 'finish'> = {},
+    more: Pick<StageRecord, 'observer' | 'training' | 'finish'> = {},
   ): Promise<void> {
     const seconds = (performance.now() - started) / 1000;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
@@ -385,6 +386,16 @@ class Run {
       );
     }
   }
+}
+
+/** The teacher quantized after training, with the ranges of each observer. */
+function postTrainedModels(
+  teacher: EncoderModel,
+  plan: ResolvedPlan,
+  ranges: Record<ObserverChoice, SiteRanges>,
+): Record<ObserverChoice, QuantizedModel> {
+  const minMax = quantizeModel(teacher, plan, gridsForRanges(ranges['min-max'], plan));
+  return { 'min-max': minMax, percentile: { ...minMax, grids: gridsForRanges(ranges.percentile, plan) } };
 }
 
 function floatClassifier(model: EncoderModel): Classifier {

@@ -11,6 +11,7 @@ import { exampleEncoder } from '../src/dataset.ts';
 import { evaluate } from '../src/evaluate.ts';
 import { evaluationPage, evaluationTable } from '../src/evaluation-page.ts';
 import { loadClassifier } from '../src/load-classifier.ts';
+import type { ObserverRecord } from '../src/observer-choice.ts';
 import { predictClasses } from '../src/predict.ts';
 import type { Results } from '../src/results.ts';
 import { run } from '../src/run.ts';
@@ -49,9 +50,10 @@ async function start(...args: Parameters<typeof options>): Promise<{ results: Re
 
 describe('a run on a text task', () => {
   let results: Results;
+  let events: RunEvent[];
 
   beforeAll(async () => {
-    ({ results } = await start('NC', 'nc', { methods: ['ptq', 'qat', 'sdq', 'sdq-mse'] }));
+    ({ results, events } = await start('NC', 'nc', { methods: ['ptq', 'qat', 'sdq', 'sdq-mse'] }));
   });
 
   it('learns the task, and each int8 version keeps it', () => {
@@ -63,6 +65,15 @@ describe('a run on a text task', () => {
       expect(results.average[version], version).toBeGreaterThan(0.9);
     }
     expect(results.majority.en).toBeCloseTo(1 / 3, 6);
+  });
+
+  it('takes the calibration observer whose logits are closest to the teacher', () => {
+    const { chosen, distances } = events.find(
+      ({ event }) => event === 'observer',
+    ) as unknown as ObserverRecord;
+    expect(distances[chosen]).toBe(Math.min(...Object.values(distances)));
+    const version = chosen === 'percentile' ? 'ptqPercentile' : 'ptqMinMax';
+    expect(results.scores.ptq).toEqual(results.scores[version]);
   });
 
   it('writes results.json and a report that stands alone', () => {
@@ -187,7 +198,9 @@ it('gives the same student, bit for bit, from the same seed', async () => {
   expect(weights[0]!.equals(weights[2]!)).toBe(false);
   // A method can be added to a run that is there.
   const added = await start('NC', 'a', { ...few, methods: ['ptq', 'sdq'] });
-  expect(new Set(added.events.map(({ stage }) => stage))).toEqual(new Set(['ptq min-max', 'ptq percentile']));
+  expect(new Set(added.events.map(({ stage }) => stage))).toEqual(
+    new Set(['calibration', 'ptq min-max', 'ptq percentile']),
+  );
   expect(Object.keys(added.results.scores).sort()).toEqual([
     'fp32',
     'ptq',
