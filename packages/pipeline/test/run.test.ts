@@ -168,7 +168,9 @@ describe('a run on a text task', () => {
     const { sdq, 'sdq-mse': _mse, ...finished } = JSON.parse(readFileSync(file, 'utf8'));
     writeFileSync(file, JSON.stringify(finished));
     const again = await start('NC', 'nc', { methods: ['ptq', 'qat', 'sdq', 'sdq-mse'] });
-    expect(new Set(again.events.map(({ stage }) => stage))).toEqual(new Set(['sdq', 'sdq-mse']));
+    expect(new Set(again.events.map(({ stage }) => stage))).toEqual(
+      new Set(['calibration', 'sdq', 'sdq-mse']),
+    );
     expect(again.results.scores).toEqual(results.scores);
     expect(again.results.stageSeconds.teacher).toBe(results.stageSeconds.teacher);
     expect(sdq.scores.sdq).toEqual(results.scores.sdq);
