@@ -44,7 +44,7 @@ describe('where the addon comes from', () => {
 
   it('is told in one sentence when there is none, or none that loads', () => {
     expect(from({ built: missing(), prebuilt: missing() })).toThrow(
-      /^The sdq-cpu kernels do not load: neither prebuilt nor a build of their own is here; run "node build-native\.mjs" .* or use the "wasm" or "cpu" backend/,
+      /^The sdq-cpu kernels do not load: neither is prebuilt installed nor were they built here; run "node build-native\.mjs" .*or use another backend\.$/,
     );
     expect(from({ built: missing(), prebuilt: new Error('GLIBC_2.34 not found\nmore') })).toThrow(
       /do not load: GLIBC_2\.34 not found; run/,

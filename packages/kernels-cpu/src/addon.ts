@@ -276,11 +276,10 @@ export function addonFrom(places: readonly string[], load: (place: string) => un
   const cause = failures.find((failure) => (failure as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND');
   const reason =
     cause === undefined
-      ? `neither ${places.at(-1)} nor a build of their own is here`
+      ? `neither is ${places.at(-1)} installed nor were they built here`
       : cause instanceof Error
         ? cause.message.split('\n')[0]
         : String(cause);
-  const advice =
-    'run "node build-native.mjs" in @sdq/kernels-cpu (it needs Rust), or use the "wasm" or "cpu" backend of TensorFlow.js';
+  const advice = 'run "node build-native.mjs" in @sdq/kernels-cpu (it needs Rust), or use another backend';
   throw new SdqError('unavailable', `The sdq-cpu kernels do not load: ${reason}; ${advice}.`, { cause });
 }
