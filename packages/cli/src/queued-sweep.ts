@@ -36,6 +36,7 @@ export class QueuedSweep {
 
   private constructor(
     private readonly queue: Queue,
+    private readonly disconnect: () => void,
     private readonly address: string,
     private readonly reporter: Reporter,
   ) {}
@@ -43,8 +44,8 @@ export class QueuedSweep {
   /** @throws SdqError as {@link reachRedis} */
   static async open(url: string, reporter: Reporter): Promise<QueuedSweep> {
     const server = await reachRedis(url);
-    const queue = await openQueue(server);
-    const sweep = new QueuedSweep(queue, server.address, reporter);
+    const { queue, disconnect } = await openQueue(server);
+    const sweep = new QueuedSweep(queue, disconnect, server.address, reporter);
     let told = '';
     queue.on('error', ({ message }) => {
       if (message !== told) reporter.message(`Redis at ${server.address}: ${message}`);
@@ -71,7 +72,7 @@ export class QueuedSweep {
         ) as QueuedRun,
       };
       this.entries.set(config.out, entry);
-      await this.replace(entry);
+      await this.unlessStopped(this.replace(entry), configs.length);
     }
     if (this.entries.size > 0 && (await this.queue.getWorkersCount()) === 0) {
       this.reporter.message(
@@ -97,7 +98,7 @@ export class QueuedSweep {
       for (const config of left) {
         if (this.stopped.signal.aborted) throw this.interrupted(left.length);
         const entry = this.entries.get(config.out)!;
-        const seen = await this.look(config, entry);
+        const seen = await this.unlessStopped(this.look(config, entry), left.length);
         if (seen === undefined) continue;
         if ('worker' in seen) {
           tell(config, `runs on ${seen.worker}`);
@@ -116,13 +117,25 @@ export class QueuedSweep {
   }
 
   /** Lets go of Redis; the runs that are in the queue stay there. */
-  async close(): Promise<void> {
+  close(): void {
     process.off('SIGINT', this.stop);
     process.off('SIGTERM', this.stop);
-    await this.queue.close();
+    this.disconnect();
   }
 
   private readonly stop = () => this.stopped.abort();
+
+  /** What Redis answers; one that has gone may answer when it is back. */
+  private unlessStopped<T>(answer: Promise<T>, left: number): Promise<T> {
+    const { signal } = this.stopped;
+    return new Promise<T>((resolve, reject) => {
+      const stop = () => reject(this.interrupted(left));
+      signal.addEventListener('abort', stop);
+      answer
+        .then(resolve, (error) => (signal.aborted ? stop() : reject(error)))
+        .finally(() => signal.removeEventListener('abort', stop));
+    });
+  }
 
   private interrupted(left: number): SdqError {
     return new SdqError(

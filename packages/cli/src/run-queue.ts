@@ -1,6 +1,6 @@
 import { SdqError } from '@sdq/core';
 import type { RunConfig } from '@sdq/pipeline';
-import type { ConnectionOptions, Queue } from 'bullmq';
+import type { Queue } from 'bullmq';
 import { VERSION } from './version.ts';
 
 /** The name and the prefix of sdq's queue in Redis. */
@@ -23,7 +23,7 @@ export interface QueuedRun {
 
 /** A Redis server that was reached. */
 export interface RedisServer {
-  readonly connection: ConnectionOptions;
+  readonly url: string;
   /** Its address without user and password, for people. */
   readonly address: string;
 }
@@ -67,8 +67,7 @@ export async function reachRedis(url: string): Promise<RedisServer> {
     probe.disconnect();
   }
   requireRecent(address, /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown');
-  // Workers and sweeps wait for a server that has gone, and go on when it is back.
-  return { connection: { url, maxRetriesPerRequest: null }, address };
+  return { url, address };
 }
 
 function requireRecent(address: string, version: string): void {
@@ -81,10 +80,14 @@ function requireRecent(address: string, version: string): void {
   );
 }
 
-/** The queue of runs. */
-export async function openQueue({ connection }: RedisServer): Promise<Queue> {
-  const { Queue } = await import('bullmq');
-  return new Queue(QUEUE, { connection, prefix: PREFIX });
+/** The queue of runs, and what lets go of Redis at once, also while that does not answer. */
+export async function openQueue({ url }: RedisServer): Promise<{ queue: Queue; disconnect: () => void }> {
+  const [{ Queue }, { Redis }] = await Promise.all([import('bullmq'), import('ioredis')]);
+  const connection = new Redis(url, { maxRetriesPerRequest: null });
+  return {
+    queue: new Queue(QUEUE, { connection, prefix: PREFIX }),
+    disconnect: () => connection.disconnect(),
+  };
 }
 
 /**

@@ -84,7 +84,7 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
       process.stderr.write(`sdq: The run ${name} failed: ${log} says why. ${reason}\n`);
     if (failures.length > 0) process.exitCode = 1;
   } finally {
-    await queue?.close();
+    queue?.close();
   }
 }
 

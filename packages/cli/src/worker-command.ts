@@ -42,7 +42,7 @@ export async function workerCommand(flags: WorkerFlags): Promise<void> {
   let reason: SdqError | undefined;
 
   const worker = new Worker(QUEUE, (job, token) => take(job, token!), {
-    connection: server.connection,
+    connection: { url: server.url, maxRetriesPerRequest: null },
     prefix: PREFIX,
     name: `${hostname()}:${process.pid}`,
     autorun: false,
