@@ -47,3 +47,20 @@ it('says in one sentence what is wrong with a plug-in', () => {
   expect(list.status).toBe(2);
   expect(list.stderr).toMatch(/^sdq: The option plugins must be a list/);
 });
+
+it('loads plug-ins for a sweep, and lets none go on a queue', () => {
+  const base = {
+    task: 'NC',
+    data: root,
+    model,
+    plugins: [template],
+    distillation: { losses: { 'first-token-mse': 1 } },
+  };
+  const file = join(root, 'sweep.json');
+  writeFileSync(file, JSON.stringify({ name: 'own', base, grid: { seed: [0, 1] } }));
+  const planned = sdq('sweep', file, '--out', 'runs', '--dry-run');
+  expect(planned.stdout).toBe('runs/own/seed-0\nruns/own/seed-1\n');
+  const queued = sdq('sweep', file, '--out', 'runs', '--queue', 'redis://127.0.0.1:1');
+  expect(queued.status).toBe(2);
+  expect(queued.stderr).toMatch(/^sdq: Runs with plug-ins cannot go on a queue/);
+});
