@@ -226,10 +226,11 @@ function sizeTable(rows, baseline) {
 
 function writeTable(table) {
   const text = readFileSync(REPORT, 'utf8');
-  const marked = /(<!-- sizes -->\n).*?(\n<!-- \/sizes -->)/s;
+  const marked = /(<!-- sizes -->\n).*?(<!-- \/sizes -->)/s;
   if (!marked.test(text)) throw new Error(`${REPORT} has no place for the sizes.`);
   writeFileSync(
     REPORT,
-    text.replace(marked, (_, before, after) => `${before}\n${table}\n${after}`),
+    text.replace(marked, (_, before, after) => `${before}\n${table}\n\n${after}`),
   );
+  run(bin('biome'), ['format', '--write', REPORT], root);
 }
