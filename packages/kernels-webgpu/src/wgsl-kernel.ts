@@ -30,8 +30,8 @@ export interface KernelRun {
   readonly groups: number;
 }
 
-/** The threads of a work group. */
-export const LANES = 64;
+/** The threads of a work group that reduces: as many as most GPUs run in step. */
+export const LANES = 32;
 
 /** The threads of a work group of element-wise kernels. */
 const WIDE = 256;
@@ -83,31 +83,23 @@ export function rowwise(
   };
 }
 
+// Each thread adds up all parts itself: with two barriers rather than the twelve of a tree, which cost more than they save
+// at this width.
+const reduction = (name: string, combine: string) => /* wgsl */ `
+fn ${name}(lane: u32, value: f32) -> f32 {
+  scratch[lane] = value;
+  workgroupBarrier();
+  var all = scratch[0];
+  for (var i = 1u; i < ${LANES}u; i++) { all = ${combine}; }
+  workgroupBarrier();
+  return all;
+}`;
+
 /** Sums and maxima over the threads of a work group; every thread gets the result. */
 export const REDUCTIONS = /* wgsl */ `
 var<workgroup> scratch: array<f32, ${LANES}>;
-fn sumOver(lane: u32, value: f32) -> f32 {
-  scratch[lane] = value;
-  workgroupBarrier();
-  for (var stride = ${LANES / 2}u; stride > 0u; stride >>= 1u) {
-    if (lane < stride) { scratch[lane] += scratch[lane + stride]; }
-    workgroupBarrier();
-  }
-  let total = scratch[0];
-  workgroupBarrier();
-  return total;
-}
-fn maxOver(lane: u32, value: f32) -> f32 {
-  scratch[lane] = value;
-  workgroupBarrier();
-  for (var stride = ${LANES / 2}u; stride > 0u; stride >>= 1u) {
-    if (lane < stride) { scratch[lane] = max(scratch[lane], scratch[lane + stride]); }
-    workgroupBarrier();
-  }
-  let largest = scratch[0];
-  workgroupBarrier();
-  return largest;
-}
+${reduction('sumOver', 'all + scratch[i]')}
+${reduction('maxOver', 'max(all, scratch[i])')}
 `;
 
 /** The groups of an element-wise kernel. */
