@@ -37,7 +37,21 @@ it('is every combination of the values, each with a folder of its own', () => {
   expect(sweepJobs({ name: 'one', base, grid: {} }, 'out', 'e5').map(({ name }) => name)).toEqual(['run']);
 });
 
+it('names the teacher of each run by its settings', () => {
+  const grid = { plan: ['w8a8', 'w4a8'], seed: [0, 1] };
+  const jobs = sweepJobs(
+    { name: 'x', base: { ...base, teacher: 'runs/pos/seed-{seed}/teacher' }, grid },
+    'out',
+    'e5',
+  );
+  expect(jobs.map(({ config }) => config.teacher)).toEqual(
+    [0, 1, 0, 1].map((seed) => `runs/pos/seed-${seed}/teacher`),
+  );
+  expect(jobs[0]!.config.model).toBe('runs/pos/seed-0/teacher');
+});
+
 it.each([
+  [{ name: 'x', base: { ...base, teacher: '{sed}/teacher' }, grid: { seed: [0] } }, /names \{sed\}/],
   [{ name: '../up', base, grid: {} }, /no usable "name"/],
   [{ name: 'x', base, grid: { seed: [] } }, /no usable "grid\.seed"/],
   [{ name: 'x', base, grid: { '__proto__.y': [1] } }, /"__proto__\.y" in the experiment's grid is no option/],

@@ -10,7 +10,10 @@ const MAX_JOBS = 10_000;
 
 const sweep = z.strictObject({
   name: z.string().regex(NAME),
-  /** Options of every run, as in a configuration file of `sdq run`, save `out`. */
+  /**
+   * Options of every run, as in a configuration file of `sdq run`, save `out`. In the folder of a `teacher`, `{seed}` (or any
+   * other option of the grid) stands for its value in the run, so that runs share the teachers of another sweep.
+   */
   base: z.record(z.string(), z.unknown()),
   /** By option (`plan`, `seed`, `distillation.attention`): the values to try, in every combination. */
   grid: z.record(z.string(), z.array(z.unknown()).min(1)),
@@ -74,6 +77,7 @@ export function sweepJobs(
     const folder = options.map(([option, values]) => part(option, chosen[option], values)).join('_') || 'run';
     const asked = structuredClone(base);
     for (const [option, value] of Object.entries(chosen)) place(asked, option, value);
+    if (typeof asked.teacher === 'string') asked.teacher = filled(asked.teacher, chosen);
     const start = asked.model === undefined && asked.teacher === undefined ? { model } : {};
     const whole = { ...start, ...asked, out: join(out, name, folder) } as RunOptions;
     const config = resolveRunConfig(whole, plugins);
@@ -93,6 +97,17 @@ function place(options: Record<string, unknown>, path: string, value: unknown): 
     group = group[name] as Record<string, unknown>;
   }
   group[names.at(-1)!] = value;
+}
+
+/** A text with the values of the options that it names in braces. */
+function filled(text: string, settings: Readonly<Record<string, unknown>>): string {
+  return text.replace(/\{([^{}]*)\}/g, (_, option: string) => {
+    if (Object.hasOwn(settings, option)) return String(settings[option]);
+    throw new SdqError(
+      'bad-option',
+      `"${text}" names {${option}}, which is no option of the experiment's grid.`,
+    );
+  });
 }
 
 /** A folder's name may hold letters, digits and dashes: values that do not fit are numbered. */
