@@ -133,7 +133,7 @@ export function resolveRunConfig(options: RunOptions, plugins: Plugins = NO_PLUG
     },
     noise: { share: 0.5, blockSize: 8, ...options.noise },
     ...(options.teacherCache && { teacherCache: { type: 'fp16', ...options.teacherCache } }),
-    distillation: { task: 1, logits: 1, attention: 100, temperature: 1, ...options.distillation },
+    distillation: { task: 1, logits: 10, attention: 1000, temperature: 1, ...options.distillation },
   });
   if (parsed.success) {
     distillationOf('sdq', parsed.data.distillation, plugins.losses);
