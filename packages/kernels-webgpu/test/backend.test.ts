@@ -7,13 +7,12 @@ import { normals } from '../../kernels/test/check-op.ts';
 import { BACKEND, type SdqWebGpuBackend } from '../src/backend.ts';
 import { quantizedProduct } from '../src/quantized-product-kernels.ts';
 import { runWgsl } from '../src/wgsl-kernel.ts';
-import { useSoftwareVulkan } from './software-vulkan.ts';
+import { whatWebGpuLacks } from './software-vulkan.ts';
 
-const there = useSoftwareVulkan();
-if (!there)
-  describe('the sdq-webgpu backend', () => it.skip('needs chromium for its software Vulkan', () => {}));
+const lack = await whatWebGpuLacks();
+if (lack) describe('the sdq-webgpu backend', () => it.skip(lack, () => {}));
 
-describe.runIf(there)('the sdq-webgpu backend', () => {
+describe.runIf(!lack)('the sdq-webgpu backend', () => {
   let backend: SdqWebGpuBackend;
   beforeAll(async () => {
     const info = await useWebGpu();

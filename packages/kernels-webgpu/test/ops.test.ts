@@ -1,7 +1,8 @@
 import { useWebGpu } from '@sdq/kernels-webgpu';
 import { describe, it } from 'vitest';
 import { describeOps } from '../../kernels/test/suite.ts';
-import { useSoftwareVulkan } from './software-vulkan.ts';
+import { whatWebGpuLacks } from './software-vulkan.ts';
 
-if (useSoftwareVulkan()) describeOps('sdq-webgpu', useWebGpu, { flushesSubnormals: true });
-else describe('the ops on sdq-webgpu', () => it.skip('needs chromium for its software Vulkan', () => {}));
+const lack = await whatWebGpuLacks();
+if (lack) describe('the ops on sdq-webgpu', () => it.skip(lack, () => {}));
+else describeOps('sdq-webgpu', useWebGpu, { flushesSubnormals: true });
