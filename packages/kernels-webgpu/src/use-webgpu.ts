@@ -22,7 +22,7 @@ let current: Promise<WebGpuInfo> | undefined;
  * Registers the tfjs backend `sdq-webgpu`, which is tfjs's WebGPU backend with the kernels of @sdq/kernels in WGSL, and makes
  * it the current one. Browsers bring WebGPU; in Node the npm package `webgpu` does.
  *
- * @throws SdqError 'unavailable' when there is no WebGPU or no adapter, with what to do
+ * @throws SdqError 'unavailable' when there is no WebGPU, no adapter or no device, with what to do
  *
  * @example
  * ```ts
@@ -53,21 +53,30 @@ async function register(): Promise<WebGpuInfo> {
     );
   }
   const { limits } = adapter;
-  const device = await host.start(() =>
-    adapter.requestDevice({
-      requiredFeatures: OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)),
-      requiredLimits: Object.fromEntries(LIMITS.map((name) => [name, limits[name]])),
-    }),
-  );
+  const { vendor, architecture } = adapter.info;
+  const name = [vendor, architecture].filter((part) => part !== '').join(' ') || 'unnamed';
+  const device = await host
+    .start(() =>
+      adapter.requestDevice({
+        requiredFeatures: OPTIONAL_FEATURES.filter((feature) => adapter.features.has(feature)),
+        requiredLimits: Object.fromEntries(LIMITS.map((limit) => [limit, limits[limit]])),
+      }),
+    )
+    .catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+      throw new SdqError(
+        'unavailable',
+        `The WebGPU adapter (${name}) gives no device (${reason}): update its driver, or use another backend.`,
+        { cause },
+      );
+    });
   const backend = asSeenByTfjs(host.gpu, () => new SdqWebGpuBackend(host, device, adapter.info));
   tf.copyRegisteredKernels('webgpu', BACKEND);
   registerSdqKernels(backend);
   registerHostKernels(BACKEND, webGpuHostKernels(backend));
   tf.registerBackend(BACKEND, () => backend);
-  const { vendor, architecture } = adapter.info;
-  const name = [vendor, architecture].filter((part) => part !== '').join(' ');
   return {
-    adapter: name === '' ? 'unnamed' : name,
+    adapter: name,
     software: architecture === 'swiftshader' || vendor === 'mesa',
     packedDotProducts: backend.packedDotProducts,
   };
