@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A piece of TypeScript that the documentation shows. */
@@ -8,25 +8,31 @@ export interface Example {
   readonly code: string;
 }
 
+/** The pages that people read: the README, those of `docs/`, and the packages' READMEs. */
+export function findPages(root: string): string[] {
+  const docs = ['docs', 'docs/results'].flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => `${folder}/${file}`),
+  );
+  const readmes = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`);
+  return ['README.md', ...docs, ...readmes.filter((file) => existsSync(join(root, file)))];
+}
+
 /** The examples in the docstrings and READMEs of all packages. */
 export function findExamples(root: string): Example[] {
   const packages = join(root, 'packages');
-  return readdirSync(packages).flatMap((name) => {
-    const sources = readdirSync(join(packages, name, 'src'), { recursive: true, encoding: 'utf8' })
+  const sources = readdirSync(packages).flatMap((name) =>
+    readdirSync(join(packages, name, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
-      .map((file) => `packages/${name}/src/${file}`);
-    return [...sources, `packages/${name}/README.md`].flatMap((file) => blocks(root, file));
-  });
+      .map((file) => `packages/${name}/src/${file}`),
+  );
+  const readmes = findPages(root).filter((page) => page.startsWith('packages/'));
+  return [...sources, ...readmes].flatMap((file) => blocks(root, file));
 }
 
 function blocks(root: string, file: string): Example[] {
-  let text: string;
-  try {
-    text = readFileSync(join(root, file), 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+  const text = readFileSync(join(root, file), 'utf8');
   const fenced = file.endsWith('.md') ? /^```ts\n(.*?)^```$/gms : /^\s*\* ```ts\n(.*?)^\s*\* ```$/gms;
   return [...text.matchAll(fenced)].map(([, body], i) => ({
     name: `${file} ${i + 1}`,

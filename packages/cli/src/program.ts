@@ -1,8 +1,11 @@
 import { tasks } from '@sdq/xglue';
-import { Command, type CommanderError, Option } from 'commander';
+import { Argument, Command, type CommanderError, Option } from 'commander';
 import { BACKENDS } from './backends.ts';
 import { bytesFlag, layersFlag, listFlag, numberFlag, numbersFlag, weightsFlag } from './flags.ts';
 import { VERSION } from './version.ts';
+
+/** The shells that a completion script can be written for. */
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 const PLAN_HELP = 'what each weight and input gets: w8a8, w4a8, ..., or a JSON file of rules';
 
@@ -311,6 +314,20 @@ export function program(): Command {
     .description('print what this machine has, and what to do about what it lacks')
     .option('--json', 'print JSON')
     .action(async (flags) => (await import('./doctor-command.ts')).doctorCommand(flags));
+
+  sdq
+    .command('completion')
+    .description('print a script that makes a shell complete commands, options and their values')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .addHelpText(
+      'after',
+      '\nExamples, each for the shell that it names:\n  sdq completion bash >> ~/.bashrc\n  sdq completion zsh >> ~/.zshrc\n  sdq completion fish > ~/.config/fish/completions/sdq.fish',
+    )
+    .action(async (shell) => (await import('./completion-command.ts')).completionCommand(shell));
+  sdq
+    .command('completion-server', { hidden: true })
+    .argument('[words...]')
+    .action(async () => (await import('./completion-command.ts')).completionServerCommand(sdq));
 
   return sdq;
 }

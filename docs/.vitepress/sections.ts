@@ -1,0 +1,60 @@
+/** The pages of `docs/`, in the order of the sidebar; `tooling/docs.test.ts` finds one that is left out. */
+export const sections: readonly {
+  readonly title: string;
+  /** The page's file without `.md`, and what the sidebar calls it. */
+  readonly pages: readonly (readonly [page: string, text: string])[];
+}[] = [
+  {
+    title: 'Start',
+    pages: [
+      ['', 'What it is'],
+      ['quickstart', 'Quickstart'],
+    ],
+  },
+  {
+    title: 'Guides',
+    pages: [
+      ['guide', 'Shrink a model'],
+      ['your-own-data', 'Your own data'],
+      ['training', 'Train'],
+      ['post-training', 'Quantize without training'],
+      ['low-bits', 'Fewer than 8 bits'],
+      ['evaluate', 'Evaluate'],
+      ['analysis', 'Where the error is'],
+      ['experiments', 'Run a grid of experiments'],
+      ['trim', 'Fewer languages'],
+      ['export', 'Export'],
+      ['serving', 'Serve'],
+      ['gpu', 'Run on an NVIDIA card'],
+      ['webgpu', 'Run on WebGPU'],
+      ['plugins', 'Write a plug-in'],
+    ],
+  },
+  {
+    title: 'Method',
+    pages: [
+      ['method', 'Self-Distilled Quantization'],
+      ['distillation', 'Distillation losses'],
+      ['quantizers', 'Quantizers'],
+      ['integer-models', 'Models in integers'],
+      ['data', 'Data folders'],
+      ['xglue-scorer', 'The XGLUE scorer'],
+    ],
+  },
+  {
+    title: 'Results',
+    pages: [
+      ['results', 'Results'],
+      ['results/ptq-pos', 'PTQ on POS'],
+      ['results/gptq-4-bit', 'GPTQ at 4 bits'],
+      ['performance', 'Performance'],
+    ],
+  },
+  {
+    title: 'Inside',
+    pages: [
+      ['architecture', 'Architecture'],
+      ['releases', 'Releases'],
+    ],
+  },
+];

@@ -1,0 +1,3 @@
+import { packagePages } from './package-pages.ts';
+
+export default { paths: packagePages };
