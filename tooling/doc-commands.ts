@@ -22,7 +22,10 @@ export function findCommands(root: string): DocCommand[] {
     const blocks = [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, body]) => body!);
     return blocks.flatMap((body) => {
       let folder = '';
-      const lines = body.replaceAll(/\\\n\s*/g, '').trim().split('\n');
+      const lines = body
+        .replaceAll(/\\\n\s*/g, '')
+        .trim()
+        .split('\n');
       return lines
         .flatMap((line) => commandsOf(page, line))
         .map((command) => {
