@@ -180,7 +180,7 @@ export function summary(results: Results, out: string): string {
   const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
   const { fp32, ...small } = results.bytes;
   const sizes = Object.values(small).map(
-    (bytes) => `quantized ${megabytes(bytes!)} (${((100 * bytes!) / fp32).toFixed(1)} %)`,
+    (bytes) => `quantized ${megabytes(bytes)} (${((100 * bytes) / fp32).toFixed(1)} %)`,
   );
   return [
     '',

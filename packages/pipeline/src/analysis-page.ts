@@ -1,5 +1,5 @@
 import { type Analysis, attentionFinding, decibels, placeErrors, placeOf } from './analysis.ts';
-import { escapeHtml, htmlPage, lineChart, tableHtml } from './page.ts';
+import { escapeHtml, heatMap, htmlPage, lineChart, tableHtml } from './page.ts';
 
 /** A self-contained HTML page about where quantization loses what. */
 export function analysisPage(analysis: Analysis): string {
@@ -14,7 +14,7 @@ export function analysisHtml(analysis: Analysis): string {
     ...(student ? [['of the student', student] as const] : []),
   ];
   return `<h2>Error per site</h2>
-<p>${escapeHtml(`Plan ${analysis.plan}, ${analysis.tokens} tokens of dev text in ${analysis.languages.join(', ')}. SQNR in dB, the larger the better: 20 dB more is a tenth of the error.`)}</p>
+<p>${escapeHtml(`Plan ${analysis.plan}, ${analysis.tokens} tokens of dev text in ${analysis.languages.join(', ')}. SQNR in dB, the larger the better: 20 dB more is a tenth of the error. Dark cells have lost most; an empty one has lost nothing.`)}</p>
 ${kinds
   .map(
     ([name, errors]) => `<p class="lead">${escapeHtml(`Quantized ${name}: ${attentionFinding(errors)}`)}</p>
@@ -56,15 +56,11 @@ export function sensitivityTable(
   ];
 }
 
+/** A row a place in the layers, in the order of the forward pass; a column a layer. */
 function errorChart(errors: Analysis['errors']['ptq'], kind: 'local' | 'accumulated'): string {
-  // Queries, keys and values would double the lines: they stand in the table.
-  const outputs = errors.filter(
-    ({ site, part }) => part !== 'weight' && part !== 'input' && !/\.(query|key|value)$/.test(site),
-  );
-  return layerChart(
-    outputs.map((error) => ({ site: error.site, value: error[kind].sqnr })),
-    { name: 'SQNR, dB' },
-  );
+  const outputs = errors.filter(({ part }) => part !== 'weight' && part !== 'input');
+  const { layers, rows } = byLayer(outputs.map((error) => ({ site: error.site, value: error[kind].sqnr })));
+  return heatMap(layers, rows, 'layer');
 }
 
 function sensitivityHtml({ all, sites }: NonNullable<Analysis['sensitivity']>): string {
@@ -86,27 +82,33 @@ ${tableHtml(sensitivityTable(sites, 12))}`;
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
 /** A line a place in the layers, over the layers. */
-function layerChart(
-  values: readonly { readonly site: string; readonly value: number | null }[],
-  axis: Parameters<typeof lineChart>[2],
-): string {
-  const series = new Map<string, (number | null)[]>();
+function layerChart(values: readonly SiteValue[], axis: Parameters<typeof lineChart>[2]): string {
+  const { layers, rows } = byLayer(values);
+  return lineChart(layers, rows, axis);
+}
+
+interface SiteValue {
+  readonly site: string;
+  readonly value: number | null;
+}
+
+/** The values of each place in the layers, by layer; null where there is none. */
+function byLayer(values: readonly SiteValue[]) {
+  const places = new Map<string, (number | null)[]>();
   for (const { site, value } of values) {
     const found = placeOf(site);
     if (!found) continue;
-    const line = series.get(found.place) ?? [];
-    line[found.layer] = value;
-    series.set(found.place, line);
+    const row = places.get(found.place) ?? [];
+    row[found.layer] = value;
+    places.set(found.place, row);
   }
-  const layers = Math.max(0, ...[...series.values()].map(({ length }) => length));
+  const count = Math.max(0, ...[...places.values()].map(({ length }) => length));
+  const layers = Array.from({ length: count }, (_, i) => String(i));
   // The beginning that all names share says nothing.
   const short = (place: string) => place.slice(place.indexOf('*.') + 2);
-  return lineChart(
-    Array.from({ length: layers }, (_, i) => String(i)),
-    [...series].map(([place, line]) => ({
-      name: short(place),
-      values: Array.from({ length: layers }, (_, i) => line[i] ?? null),
-    })),
-    axis,
-  );
+  const rows = [...places].map(([place, row]) => ({
+    name: short(place),
+    values: layers.map((_, i) => row[i] ?? null),
+  }));
+  return { layers, rows };
 }

@@ -33,7 +33,7 @@ export function comparisonTable(runs: readonly NamedRun[]): string[][] {
     ...runs.flatMap(({ name, results }) =>
       scoredVersions(results.scores).map((version) => {
         const own = results.scores[version]!;
-        const bytes = (results.bytes as Readonly<Record<string, number>>)[version];
+        const bytes = results.bytes[version];
         const average = meanScore(own, languages);
         return [
           `${name} ${versionLabel(version, results.config)}`,

@@ -67,6 +67,7 @@ export { reportPage } from './report.ts';
 export {
   type LanguageScores,
   meanScore,
+  type PartBytes,
   type Results,
   scoredVersions,
   scoreTable,

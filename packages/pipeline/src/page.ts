@@ -1,13 +1,20 @@
-import { BarChart, CustomChart, LineChart } from 'echarts/charts';
-import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
+import { BarChart, CustomChart, HeatmapChart, LineChart } from 'echarts/charts';
+import { GridComponent, LegendComponent, VisualMapComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import type { Range95 } from './comparison.ts';
 
-use([BarChart, CustomChart, LineChart, GridComponent, LegendComponent, TitleComponent, SVGRenderer]);
+use([
+  ...[BarChart, CustomChart, HeatmapChart, LineChart],
+  ...[GridComponent, LegendComponent, VisualMapComponent, SVGRenderer],
+]);
 
-/** Okabe and Ito's palette, which colour-blind readers can tell apart. */
-export const COLOURS = ['#333333', '#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7'];
+/** Okabe and Ito's palette, which colour-blind readers can tell apart; a grey that shows on white and on black. */
+export const COLOURS = ['#808080', '#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7'];
+
+/** The colour of text and lines in charts: that of the page's text, in light, dark and print. */
+const INK = { color: 'currentColor' };
+const FAINT = { color: 'currentColor', opacity: 0.2 };
 
 /** What the scores of a metric are. */
 export const METRIC_NAMES: Readonly<Record<string, string>> = {
@@ -19,17 +26,31 @@ export const METRIC_NAMES: Readonly<Record<string, string>> = {
 };
 
 const STYLE = `
-:root { color-scheme: light; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #ffffff; }
+:root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --line: #d0d7de; --paper: #ffffff; --shade: #f6f8fa; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6edf3; --soft: #9da7b1; --line: #3a424c; --paper: #0f1419; --shade: #1a2129; }
+}
+@media print {
+  :root { color-scheme: light; --ink: #000000; --soft: #444444; --line: #bbbbbb; --paper: #ffffff; --shade: #f6f8fa; }
+}
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 main { max-width: 62rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; }
-.lead { font-size: 1.1rem; } .warning { border-left: 4px solid #D55E00; padding: .3rem 1rem; }
-.scroll, .plot { overflow-x: auto; } .plot svg { max-width: 100%; height: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } tr.mean td { font-weight: 600; }
-pre { overflow-x: auto; background: #f6f8fa; padding: 1rem; font-size: .85rem; }
-@media print { main { max-width: none; } pre { white-space: pre-wrap; } }
+h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; } h3 { font-size: 1rem; }
+.lead { font-size: 1.1rem; } .note { color: var(--soft); }
+.warning { border-left: 4px solid #D55E00; background: var(--shade); margin: .5rem 0; padding: .4rem 1rem; }
+.scroll, .plot { overflow-x: auto; margin: 1rem 0; } .plot svg { display: block; width: 100%; min-width: 44rem; height: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
+tr.mean td { font-weight: 600; }
+@media (max-width: 40rem) { th:first-child, td:first-child { white-space: normal; min-width: 5rem; overflow-wrap: anywhere; } }
+pre { overflow-x: auto; background: var(--shade); padding: 1rem; font-size: .85rem; }
+@media print {
+  main { max-width: none; padding: 0; } pre { white-space: pre-wrap; } .plot svg { min-width: 0; }
+  table { font-size: .7rem; } th, td { padding: .1rem .3rem; white-space: normal; }
+  th:first-child, td:first-child { position: static; }
+  h2, h3 { break-after: avoid; } .plot, tr, .warning { break-inside: avoid; } .scroll, .plot { overflow: visible; }
+}
 `;
 
 /** A self-contained HTML page. */
@@ -94,16 +115,71 @@ export function barChart(
   series: readonly BarSeries[],
   colours: readonly string[] = COLOURS,
 ): string {
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 960, height: 340 });
-  chart.setOption({
-    animation: false,
-    color: [...colours],
-    legend: { top: 0, data: series.map(({ name }) => name) },
+  return plot(340, {
+    legend: { top: 0, left: 40, textStyle: INK, data: series.map(({ name }) => name) },
     grid: { left: 40, right: 10, top: 40, bottom: 30 },
-    xAxis: { type: 'category', data: [...categories], axisLabel: { interval: 0 } },
-    yAxis: { type: 'value' },
-    series: series.flatMap((one, place) => [bars(one), ...whiskers(one, place, series.length)]),
+    xAxis: {
+      type: 'category',
+      data: [...categories],
+      axisLabel: { interval: 0, ...INK },
+      axisLine: { lineStyle: INK },
+    },
+    yAxis: { type: 'value', axisLabel: INK, splitLine: { lineStyle: FAINT } },
+    series: series.flatMap((one, place) => [
+      bars(one, colours[place % colours.length]!),
+      ...whiskers(one, place, series.length),
+    ]),
   });
+}
+
+/** Values of rows in columns as SVG, each written in its cell; low values stand out. A value that is null leaves a gap. */
+export function heatMap(
+  columns: readonly string[],
+  rows: readonly { readonly name: string; readonly values: readonly (number | null)[] }[],
+  axis: string,
+): string {
+  const cells = rows.flatMap(({ values }, row) =>
+    values.flatMap((value, column) =>
+      value === null ? [] : [[column, row, Number(value.toFixed(1))] as const],
+    ),
+  );
+  if (cells.length === 0) return '';
+  const found = cells.map(([, , value]) => value);
+  const [min, max] = [Math.min(...found), Math.max(...found)];
+  // From three tenths of the scale on, dark text reads better than white text.
+  const label = (value: number) => ({ color: value - min > 0.3 * (max - min) ? '#1b1f24' : '#ffffff' });
+  return plot(70 + 26 * rows.length, {
+    grid: { left: 190, right: 10, top: 5, bottom: 65 },
+    xAxis: {
+      ...{ type: 'category', name: axis, nameLocation: 'middle', nameGap: 25, nameTextStyle: INK },
+      ...{ data: [...columns], axisLabel: { interval: 0, ...INK }, axisTick: { show: false } },
+    },
+    yAxis: {
+      ...{ type: 'category', inverse: true, data: rows.map(({ name }) => name) },
+      ...{ axisLabel: { interval: 0, ...INK }, axisTick: { show: false } },
+    },
+    visualMap: {
+      ...{ min, max, show: false },
+      inRange: { color: ['#7f0000', '#d7301f', '#fc8d59', '#fdd49e', '#fff7ec'] },
+    },
+    series: [
+      {
+        type: 'heatmap',
+        data: cells.map((cell) => ({ value: [...cell], label: label(cell[2]) })),
+        label: {
+          show: true,
+          fontSize: 11,
+          formatter: ({ value }: { value: unknown }) => (value as number[])[2]!.toFixed(1),
+        },
+      },
+    ],
+  });
+}
+
+/** A chart as SVG, which a narrow screen scrolls. */
+function plot(height: number, option: Parameters<ReturnType<typeof init>['setOption']>[0]): string {
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 960, height });
+  chart.setOption({ animation: false, ...option });
   const svg = chart.renderToSVGString();
   chart.dispose();
   return `<div class="plot">${svg}</div>`;
@@ -115,28 +191,31 @@ export function lineChart(
   series: readonly { readonly name: string; readonly values: readonly (number | null)[] }[],
   axis: { readonly name: string; readonly logarithmic?: boolean },
 ): string {
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 960, height: 340 });
-  chart.setOption({
-    animation: false,
+  return plot(340, {
     color: COLOURS,
-    legend: { top: 0, data: series.map(({ name }) => name) },
+    legend: { top: 0, left: 40, textStyle: INK, data: series.map(({ name }) => name) },
     grid: { left: 70, right: 10, top: 60, bottom: 40 },
-    xAxis: { type: 'category', name: 'layer', nameLocation: 'middle', nameGap: 25, data: [...categories] },
-    yAxis: { type: axis.logarithmic ? 'log' : 'value', name: axis.name, scale: true },
+    xAxis: {
+      ...{ type: 'category', name: 'layer', nameLocation: 'middle', nameGap: 25, nameTextStyle: INK },
+      ...{ data: [...categories], axisLabel: INK, axisLine: { lineStyle: INK } },
+    },
+    yAxis: {
+      ...{ type: axis.logarithmic ? 'log' : 'value', name: axis.name, nameTextStyle: INK, scale: true },
+      ...{ axisLabel: INK, splitLine: { lineStyle: FAINT } },
+    },
     series: series.map(({ name, values }) => ({
       type: 'line' as const,
       name,
       data: values.map((value) => value ?? '-'),
     })),
   });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return `<div class="plot">${svg}</div>`;
 }
 
-const bars = ({ name, values }: BarSeries) => ({
+// Whiskers would use up colours of the palette, were it left to the chart.
+const bars = ({ name, values }: BarSeries, colour: string) => ({
   type: 'bar' as const,
   name,
+  itemStyle: { color: colour },
   barGap: '0%',
   barCategoryGap: '20%',
   data: values.map((value) => Number(value.toFixed(2))),
@@ -168,7 +247,7 @@ function whiskers({ name, ranges }: BarSeries, place: number, count: number) {
         const line = (x1: number, y1: number, x2: number, y2: number) => ({
           type: 'line' as const,
           shape: { x1, y1, x2, y2 },
-          style: { stroke: '#1b1f24', lineWidth: 1 },
+          style: { stroke: 'currentColor', lineWidth: 1 },
         });
         return {
           type: 'group' as const,

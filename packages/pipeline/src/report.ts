@@ -28,12 +28,13 @@ import {
  */
 export function reportPage(results: Results, analysis?: Analysis): string {
   const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`);
+  const { out } = results.config;
   return htmlPage(
     `sdq: ${results.task}`,
     `<p class="lead">${lead(results)}</p>
 ${warningsHtml(warnings(results))}
 <h2>Score per language</h2>
-<p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot. The lines on the bars are 95 % bootstrap intervals.</p>
+<p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot. The lines on the bars are 95 % bootstrap intervals: they hold the chance in the choice of examples, not that of another seed.</p>
 ${scoreChart(results)}
 ${tableHtml(scoreTable(results.scores, results.config))}
 <h2>Change against fp32</h2>
@@ -42,48 +43,85 @@ ${changeChart(results)}
 ${tableHtml(changeRows(results))}
 <h2>Between languages</h2>
 ${tableHtml(fairnessRows(results))}
-<h2>Size and speed</h2>
-${tableHtml(factRows(results))}
-${analysis ? analysisHtml(analysis) : ''}
+<h2>Size</h2>
+${tableHtml(sizeRows(results))}
+<h2>Speed</h2>
+${tableHtml(speedRows(results))}
+${analysis ? analysisHtml(analysis) : notAnalyzed(results)}
 <h2>How to repeat it</h2>
-<p>The whole configuration, seed included:</p>
+<pre>${escapeHtml(`sdq run --config ${quoted(`${out}/config.json`)} --out ${quoted(`${out}-again`)}`)}</pre>
+<p>The run's <code>config.json</code> has the whole configuration, seed included; its folders are relative to where the command is given.</p>
 <pre>${escapeHtml(JSON.stringify(results.config, null, 2))}</pre>
-<p>${escapeHtml(versions.join(', '))}; ${escapeHtml(results.machine)}.</p>`,
+<p class="note">${escapeHtml(`${versions.join(', ')}; ${results.backend}; ${results.machine}.`)}</p>`,
   );
+}
+
+function notAnalyzed({ config }: Results): string {
+  const command = escapeHtml(`sdq analyze ${quoted(config.out)}`);
+  return `<h2>Error per site</h2>\n<p>Not measured yet: <code>${command}</code> adds it here.</p>`;
+}
+
+/** A path as a word of a shell's command. */
+function quoted(path: string): string {
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}
+
+/** The quantized version that is on disk beside the teacher, by its key in the results. */
+function studentOf({ bytes }: Results): string | undefined {
+  return Object.keys(bytes).find((version) => version !== 'fp32');
+}
+
+function studentLabel(version: string, { config }: Results): string {
+  return version === 'ptq' ? 'PTQ' : versionLabel(version, config);
 }
 
 function lead(results: Results): string {
   const fp32 = results.average.fp32!;
-  const sdq = results.average.sdq;
-  if (sdq === undefined) return escapeHtml(`The fp32 teacher scores ${points(fp32)} on average.`);
-  const ratio =
-    results.bytes.sdq === undefined
-      ? ''
-      : `${(results.bytes.fp32 / results.bytes.sdq).toFixed(1)} times smaller, `;
+  const student = studentOf(results);
+  if (student === undefined) return escapeHtml(`The fp32 teacher scores ${points(fp32)} on average.`);
+  const score = results.average[student]!;
+  const ratio = results.bytes.fp32 / results.bytes[student]!;
   return escapeHtml(
-    `The quantized student is ${ratio}and scores ${points(sdq)} on average over ${Object.keys(results.scores.fp32!).length} ` +
-      `languages, where the fp32 teacher scores ${points(fp32)} (${signedPoints(sdq - fp32)} points).`,
+    `The quantized student, ${studentLabel(student, results)}, is ${ratio.toFixed(1)} times smaller and scores ${points(score)} on average over ` +
+      `${Object.keys(results.scores.fp32!).length} languages, where the fp32 teacher scores ${points(fp32)} (${signedPoints(score - fp32)} points).`,
   );
 }
 
 function warnings(results: Results): string[] {
   const found: string[] = [];
   const { fp32 } = results.scores;
-  const small = Object.entries(results.examples).filter(([, count]) => count < 200);
+  const { devLimit, trainLimit } = results.config;
+  if (trainLimit !== undefined) found.push(`Only the first ${trainLimit} training examples were used.`);
+  if (devLimit !== undefined) {
+    found.push(`Each language was scored on its first ${devLimit} dev examples at most.`);
+  }
+  const small = Object.values(results.examples).filter((count) => count < 200);
   if (small.length > 0) {
-    const fewest = Math.min(...small.map(([, count]) => count));
+    const fewest = Math.min(...small);
+    const languages = small.length === 1 ? '1 language has' : `${small.length} languages have`;
     found.push(
-      `${small.length} languages have fewer than 200 dev examples (the fewest: ${fewest}), where one example moves the score by ${(100 / fewest).toFixed(1)} points.`,
+      `${languages} fewer than 200 dev examples (the fewest: ${fewest}), where one example moves the score by ${(100 / fewest).toFixed(1)} points.`,
     );
   }
   const weak = Object.keys(fp32!).filter((language) => fp32![language]! < results.majority[language]! + 0.02);
   if (results.metric === 'accuracy' && weak.length > 0) {
     found.push(
-      `In ${weak.join(', ')} the fp32 teacher is no better than always guessing the most frequent label: there is nothing to keep.`,
+      `In ${weak.join(', ')} the fp32 teacher is hardly better than always guessing the most frequent label: there is nothing to keep.`,
     );
   }
-  const lost = languagesThat('lost', results.changes.sdq ?? {});
-  if (lost.length > 0) found.push(`The quantized student lost significantly in ${lost.join(', ')}.`);
+  for (const version of scoredVersions(results.scores)) {
+    const lost = languagesThat('lost', results.changes[version] ?? {});
+    if (lost.length > 0) {
+      found.push(`${versionLabel(version, results.config)} lost significantly in ${lost.join(', ')}.`);
+    }
+  }
+  // Older runs have no such check.
+  for (const [stage, { equal, samePredictions }] of Object.entries(results.finish ?? {})) {
+    if (equal) continue;
+    found.push(
+      `The finished integer model of ${stage} is not the model that was trained: ${(100 * samePredictions).toFixed(1)} % of its predictions are the same.`,
+    );
+  }
   const cut = Object.values(results.cut).reduce((sum, count) => sum + count, 0);
   if (cut > 0) found.push(`${cut} dev examples were longer than the model takes: their ends were left out.`);
   if (results.unofficialLanguages.length > 0) {
@@ -156,21 +194,36 @@ function fairnessRows(results: Results): string[][] {
   ];
 }
 
-function factRows(results: Results): string[][] {
-  const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
-  const facts = [
-    ['', ''],
-    ['fp32 weights', megabytes(results.bytes.fp32)],
+/** What the parts of the weights file need, and the whole file. */
+function sizeRows(results: Results): string[][] {
+  const { bytes, bytesByPart } = results;
+  const student = studentOf(results);
+  const row = (name: string, fp32: number, small: number | undefined) => [
+    name,
+    megabytes(fp32),
+    ...(small === undefined ? [] : [megabytes(small), `${((100 * small) / fp32).toFixed(1)} %`]),
   ];
-  if (results.bytes.sdq !== undefined) {
-    const share = (100 * results.bytes.sdq) / results.bytes.fp32;
-    facts.push(['quantized weights', `${megabytes(results.bytes.sdq)} (${share.toFixed(1)} % of fp32)`]);
-  }
-  facts.push(
+  return [
+    ['', 'fp32 teacher', ...(student === undefined ? [] : [studentLabel(student, results), 'of fp32'])],
+    ...(bytesByPart
+      ? (['embeddings', 'layers', 'head'] as const).map((part) =>
+          row(part, bytesByPart.fp32![part], student === undefined ? undefined : bytesByPart[student]![part]),
+        )
+      : []),
+    row('the whole file', bytes.fp32, student === undefined ? undefined : bytes[student]),
+  ];
+}
+
+function speedRows(results: Results): string[][] {
+  return [
+    ['', 'in this run'],
     ['training speed', `${Math.round(results.trainTokensPerSecond).toLocaleString('en')} tokens/s`],
     ['peak memory', megabytes(results.peakMemoryBytes)],
     ...Object.entries(results.stageSeconds).map(([stage, seconds]) => [stage, `${seconds.toFixed(0)} s`]),
     ['whole run', `${results.seconds.toFixed(0)} s`],
-  );
-  return facts;
+  ];
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

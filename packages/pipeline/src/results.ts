@@ -29,6 +29,9 @@ export function scoredVersions(scores: Results['scores']): string[] {
   return Object.keys(VERSION_LABELS).filter((version) => version in scores);
 }
 
+/** Bytes of the parts of a model. */
+export type PartBytes = Readonly<Record<'embeddings' | 'layers' | 'head', number>>;
+
 /** What a run found: the content of `results.json`. */
 export interface Results {
   readonly task: string;
@@ -58,8 +61,10 @@ export interface Results {
   readonly cut: Readonly<Record<string, number>>;
   /** Languages that the official benchmark does not have for this task. */
   readonly unofficialLanguages: readonly string[];
-  /** Bytes of the weights file on disk. */
-  readonly bytes: { readonly fp32: number; readonly sdq?: number };
+  /** Bytes of the weights files on disk: the teacher's and, by its version, the student's. */
+  readonly bytes: { readonly fp32: number; readonly [version: string]: number };
+  /** The same by part of the model, without the file's header; older runs lack it. */
+  readonly bytesByPart?: { readonly fp32: PartBytes; readonly [version: string]: PartBytes };
   /** By method: how the finished student's logits differ from those of the model that was trained. */
   readonly finish: Readonly<Record<string, FinishCheck>>;
   /** Tokens of training text a second, over all stages. */

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
+import { readSafetensorsHeader } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from './dataset.ts';
 import { mapValues } from './map-values.ts';
-import { type LanguageScores, meanScore, type Results } from './results.ts';
+import { type LanguageScores, meanScore, type PartBytes, type Results } from './results.ts';
 import type { Method, RunConfig } from './run-config.ts';
 import type { RunFolder } from './run-folder.ts';
 import { significanceOf } from './run-predictions.ts';
@@ -30,8 +31,14 @@ export function studentMethod(config: RunConfig, folder: RunFolder): Method {
 const STUDENTS: readonly Method[] = ['sdq', 'sdq-mse', 'qnat-sdq', 'qnat', 'qat', 'ptq'];
 
 /** What a run found, from the records of its finished stages. */
-export function runResults(config: RunConfig, dataset: Dataset, folder: RunFolder, backend: string): Results {
+export async function runResults(
+  config: RunConfig,
+  dataset: Dataset,
+  folder: RunFolder,
+  backend: string,
+): Promise<Results> {
   const records = folder.stages;
+  const student = METHOD_VERSIONS[studentMethod(config, folder)];
   const scores: Record<string, LanguageScores> = {};
   for (const record of Object.values(records)) Object.assign(scores, record.scores);
   if (records.ptq) {
@@ -57,8 +64,9 @@ export function runResults(config: RunConfig, dataset: Dataset, folder: RunFolde
     unofficialLanguages,
     bytes: {
       fp32: weightBytes(folder, 'teacher'),
-      [METHOD_VERSIONS[studentMethod(config, folder)]]: weightBytes(folder, 'student'),
+      [student]: weightBytes(folder, 'student'),
     },
+    bytesByPart: { fp32: await partBytes(folder, 'teacher'), [student]: await partBytes(folder, 'student') },
     finish: Object.fromEntries(
       Object.entries(records).flatMap(([stage, { finish }]) => (finish ? [[stage, finish]] : [])),
     ),
@@ -76,6 +84,20 @@ export function runResults(config: RunConfig, dataset: Dataset, folder: RunFolde
 
 function weightBytes(folder: RunFolder, model: 'teacher' | 'student'): number {
   return statSync(join(folder.file(model), 'model.safetensors')).size;
+}
+
+async function partBytes(folder: RunFolder, model: 'teacher' | 'student'): Promise<PartBytes> {
+  const { tensors } = await readSafetensorsHeader(join(folder.file(model), 'model.safetensors'));
+  const parts = { embeddings: 0, layers: 0, head: 0 };
+  for (const [name, { bytes }] of tensors) {
+    const part = /(^|\.)embeddings\./.test(name)
+      ? 'embeddings'
+      : name.includes('encoder.layer.')
+        ? 'layers'
+        : 'head';
+    parts[part] += bytes;
+  }
+  return parts;
 }
 
 function sum(values: readonly number[]): number {

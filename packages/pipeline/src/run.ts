@@ -137,7 +137,7 @@ class Run {
     }
     disposeModel(teacher);
     rmSync(this.folder.file('checkpoints'), { recursive: true, force: true });
-    const results = runResults(this.config, this.dataset, this.folder, this.environment.backend);
+    const results = await runResults(this.config, this.dataset, this.folder, this.environment.backend);
     await writeFileAtomically(this.folder.file('results.json'), `${JSON.stringify(results, null, 2)}\n`);
     await writeFileAtomically(this.folder.file('report.html'), reportPage(results));
     return results;

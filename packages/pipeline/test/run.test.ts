@@ -82,8 +82,19 @@ describe('a run on a text task', () => {
     expect(stored.seconds).toBeGreaterThan(0);
     expect(stored.trainTokensPerSecond).toBeGreaterThan(0);
     expect(stored.peakMemoryBytes).toBeGreaterThan(1e6);
+    for (const version of ['fp32', 'sdq'] as const) {
+      const { embeddings, layers, head } = results.bytesByPart![version]!;
+      const header = results.bytes[version]! - (embeddings + layers + head);
+      expect(header).toBeGreaterThan(0);
+      expect(header).toBeLessThan(20_000);
+      expect(Math.min(embeddings, layers, head)).toBeGreaterThan(0);
+    }
     const page = readFileSync(join(root, 'nc/report.html'), 'utf8');
     expect(page).toContain('SDQ (Att-KLD)');
+    expect(page).toContain(
+      `sdq run --config ${join(root, 'nc')}/config.json --out ${join(root, 'nc')}-again`,
+    );
+    expect(page).toContain('prefers-color-scheme: dark');
     expect(page.match(/<svg/g)).toHaveLength(2);
     expect(page).not.toMatch(/(src|href)="http/);
   });
