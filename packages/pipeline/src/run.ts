@@ -133,7 +133,8 @@ class Run {
     if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher, plan);
     for (const method of methods) {
       if (method === 'ptq' || this.folder.finished(method)) continue;
-      await this.train(method, teacher, plan, await this.calibrated(teacher, plan));
+      const calibration = this.calibration ?? (await this.calibrate(teacher, plan)).calibration;
+      await this.train(method, teacher, plan, calibration);
     }
     disposeModel(teacher);
     rmSync(this.folder.file('checkpoints'), { recursive: true, force: true });
@@ -197,27 +198,32 @@ class Run {
     );
   }
 
-  /** The ranges of each observer, and which serve this teacher better; found when they are first needed. */
-  private async calibrated(teacher: EncoderModel, plan: ResolvedPlan): Promise<Calibration> {
-    if (this.calibration) return this.calibration;
+  /** Finds the ranges of each observer, and which serve this teacher better; also gives the models that were compared. */
+  private async calibrate(teacher: EncoderModel, plan: ResolvedPlan) {
     const { config, dataset } = this;
     const batches = calibrationBatches(dataset.train, config.calibrationBatches, config.seed);
     this.reporter.message(`Calibrating on ${batches.length} batches of English text ...`);
     const ranges = await calibrate(calibratedModel(teacher), batches, plan, ['min-max', 'percentile']);
-    const models = postTrainedModels(teacher, plan, ranges);
+    const minMax = quantizeModel(teacher, plan, gridsForRanges(ranges['min-max'], plan));
+    const models = {
+      'min-max': minMax,
+      percentile: { ...minMax, grids: gridsForRanges(ranges.percentile, plan) },
+    };
     const [english] = dataset.dev.get('en')?.chunks() ?? [];
     const examples = english?.encoded ?? dataset.train;
     const compared = calibrationBatches(examples, OBSERVER_BATCHES, config.seed);
     const observer = await chooseObserver(floatClassifier(teacher), models, compared);
     this.reporter.event({ event: 'observer', stage: 'calibration', ...observer });
-    this.calibration = { ranges, observer };
-    return this.calibration;
+    const calibration = { ranges, observer };
+    // Without the models: they would lie in memory while students are trained.
+    this.calibration = calibration;
+    return { calibration, models };
   }
 
   private async postTraining(teacher: EncoderModel, plan: ResolvedPlan): Promise<void> {
     const started = performance.now();
-    const { ranges, observer } = await this.calibrated(teacher, plan);
-    const models = postTrainedModels(teacher, plan, ranges);
+    const { calibration, models } = await this.calibrate(teacher, plan);
+    const { observer } = calibration;
     const scores = {
       ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', models['min-max']),
       ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', models.percentile),
@@ -386,16 +392,6 @@ class Run {
       );
     }
   }
-}
-
-/** The teacher quantized after training, with the ranges of each observer. */
-function postTrainedModels(
-  teacher: EncoderModel,
-  plan: ResolvedPlan,
-  ranges: Record<ObserverChoice, SiteRanges>,
-): Record<ObserverChoice, QuantizedModel> {
-  const minMax = quantizeModel(teacher, plan, gridsForRanges(ranges['min-max'], plan));
-  return { 'min-max': minMax, percentile: { ...minMax, grids: gridsForRanges(ranges.percentile, plan) } };
 }
 
 function floatClassifier(model: EncoderModel): Classifier {
