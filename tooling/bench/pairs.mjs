@@ -2,16 +2,23 @@
 
 export const PAIRS = 7;
 
+/** Milliseconds before each run in which the other side's threads, which wait awake for more work, go to sleep. */
+const REST = 200;
+
 /**
  * Runs ours, theirs, ours, theirs, ...; each side gives the milliseconds of one run.
  *
  * @returns medians of both sides, and the median and quartiles of the pairs' ratios theirs / ours
  */
 export async function inTurn(ours, theirs, pairs = PAIRS) {
+  const rested = async (run) => {
+    await new Promise((resolve) => setTimeout(resolve, REST));
+    return run();
+  };
   await ours();
   await theirs();
   const times = [];
-  for (let i = 0; i < pairs; i++) times.push([await ours(), await theirs()]);
+  for (let i = 0; i < pairs; i++) times.push([await rested(ours), await rested(theirs)]);
   const ratios = times.map(([a, b]) => b / a);
   return {
     ours: quantile(

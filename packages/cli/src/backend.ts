@@ -39,8 +39,9 @@ export async function selectBackend(name: string | undefined, reporter: Reporter
   if (name !== 'wasm') {
     try {
       await useSdqCpu();
-      const { path, threads } = sdqCpuInfo();
-      return `sdq-cpu (${path}, ${threads} threads)`;
+      const { path, threads, gradients } = sdqCpuInfo();
+      const rounding = gradients === 'float32' ? '' : `, ${gradients} gradients`;
+      return `sdq-cpu (${path}, ${threads} threads${rounding})`;
     } catch (error) {
       if (name === 'sdq-cpu' || !(error instanceof SdqError && error.code === 'unavailable')) throw error;
       reporter.message(

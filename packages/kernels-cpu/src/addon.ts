@@ -36,6 +36,8 @@ export interface SdqCpuPeaks {
 export interface SdqCpuInfo {
   readonly path: 'avx512vnni' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
   readonly threads: number;
+  /** What the gradients of quantized linear layers are multiplied in. */
+  readonly gradients: 'float32' | 'bfloat16';
   readonly version: string;
 }
 
@@ -223,6 +225,30 @@ export interface Addon {
     out: Floats,
     m: number,
   ): boolean;
+  quantizedLinearGradInputBf16(
+    dy: Floats,
+    x: Floats,
+    weight: Floats,
+    levels: number,
+    scale: number,
+    low: number,
+    high: number,
+    dx: Floats,
+    m: number,
+    n: number,
+    k: number,
+  ): void;
+  quantizedLinearGradWeightBf16(
+    dy: Floats,
+    x: Floats,
+    scale: number,
+    low: number,
+    high: number,
+    dw: Floats,
+    m: number,
+    n: number,
+    k: number,
+  ): void;
   minMax(x: Floats): { min: number; max: number; finite: boolean };
   sumOfSquares(arrays: Floats[]): number;
   adamW(

@@ -48,6 +48,8 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
     throw notFinite(site as string | undefined);
   };
 
+  const bfloat16 = addon.info().gradients === 'bfloat16';
+
   return {
     SdqLinear({ x, weight, bias }) {
       const [m, k] = x!.shape as [number, number];
@@ -85,20 +87,32 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
     },
     SdqQuantizedLinearGradInput({ dy, x, weight }, { scale, low, high, levels }) {
       const [n, k] = weight!.shape as [number, number];
+      const m = x!.shape[0]!;
+      const grid = [scale as number, low as number, high as number] as const;
       const { info, values } = allocate(x!.shape);
+      if (bfloat16) {
+        const inputs = [floats(dy), floats(x), floats(weight)] as const;
+        addon.quantizedLinearGradInputBf16(...inputs, levels as number, ...grid, values, m, n, k);
+        return info;
+      }
       const rounded = allocate([n, k]);
       if (k > 0) addon.fakeQuantizeRows(floats(weight), k, levels as number, rounded.values);
-      addon.linearGradInput(floats(dy), rounded.values, values, x!.shape[0]!, n, k);
+      addon.linearGradInput(floats(dy), rounded.values, values, m, n, k);
       backend.disposeData(rounded.info.dataId);
-      addon.fakeQuantizeMask(floats(x), scale as number, low as number, high as number, values);
+      addon.fakeQuantizeMask(floats(x), ...grid, values);
       return info;
     },
     SdqQuantizedLinearGradWeight({ dy, x }, { scale, low, high }) {
       const [m, k] = x!.shape as [number, number];
       const n = dy!.shape[1]!;
+      const grid = [scale as number, low as number, high as number] as const;
       const { info, values } = allocate([n, k]);
+      if (bfloat16) {
+        addon.quantizedLinearGradWeightBf16(floats(dy), floats(x), ...grid, values, m, n, k);
+        return info;
+      }
       const rounded = allocate([m, k]);
-      addon.fakeQuantize(floats(x), scale as number, low as number, high as number, rounded.values);
+      addon.fakeQuantize(floats(x), ...grid, rounded.values);
       addon.linearGradWeight(floats(dy), rounded.values, values, m, n, k);
       backend.disposeData(rounded.info.dataId);
       return info;

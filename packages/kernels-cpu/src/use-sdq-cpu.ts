@@ -10,7 +10,8 @@ import { registerStockKernels } from './stock-kernels.ts';
  * Registers the tfjs backend `sdq-cpu` and makes it the current one.
  *
  * `SDQ_THREADS` sets the number of threads (one a physical core unless set; results do not depend on it),
- * `SDQ_CPU_PATH` forces `avx512vnni`, `avx512`, `avxvnni`, `avx2` or `portable`. Both are read once.
+ * `SDQ_CPU_PATH` forces `avx512vnni`, `avx512`, `avxvnni`, `avx2` or `portable`; `SDQ_GRADIENTS=bfloat16` multiplies the
+ * gradients of quantized linear layers in bfloat16, on CPUs with avx512bf16. All are read once.
  *
  * @throws SdqError `unavailable` when the native code is missing or cannot run, with what to do
  *

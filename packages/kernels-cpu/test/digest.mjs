@@ -51,6 +51,10 @@ record('linearGradInput', [dx]);
 const dw = new Float32Array(n * k);
 addon.linearGradWeight(dy, x, dw, m, n, k);
 record('linearGradWeight', [dw]);
+addon.quantizedLinearGradInputBf16(dy, x, w, 127, 0.007, -120, 135, dx, m, n, k);
+record('quantizedLinearGradInputBf16', [dx]);
+addon.quantizedLinearGradWeightBf16(dy, x, 0.007, -120, 135, dw, m, n, k);
+record('quantizedLinearGradWeightBf16', [dw]);
 const db = new Float32Array(n);
 addon.linearGradBias(dy, db);
 record('linearGradBias', [db], (column) =>

@@ -60,3 +60,8 @@ it.for(['avx512vnni', 'avx512', 'avxvnni', 'avx2', 'portable'])(
 it('a path that is none is refused with the choices', () => {
   expect(() => run({ SDQ_CPU_PATH: 'mmx' })).toThrow('choose avx512vnni, avx512, avxvnni, avx2, portable');
 });
+
+it('gradients of no known type, or that the path lacks, are refused', () => {
+  expect(() => run({ SDQ_GRADIENTS: 'fp8' })).toThrow('choose float32 or bfloat16');
+  expect(() => run({ SDQ_GRADIENTS: 'bfloat16', SDQ_CPU_PATH: 'portable' })).toThrow('unset it');
+});

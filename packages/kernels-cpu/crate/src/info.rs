@@ -1,5 +1,6 @@
 //! What the addon found.
 
+use crate::bf16::gradients;
 use crate::cpu_path::cpu_path;
 use crate::threads::thread_count;
 use napi::{Error, Result};
@@ -9,16 +10,18 @@ use napi_derive::napi;
 pub struct Info {
     pub path: String,
     pub threads: u32,
+    pub gradients: String,
     pub version: String,
 }
 
-/// The path and threads in use; an error when `SDQ_CPU_PATH` asks for what is not there.
+/// What is in use; an error when `SDQ_CPU_PATH` or `SDQ_GRADIENTS` asks for what is not there.
 #[napi(catch_unwind)]
 pub fn info() -> Result<Info> {
     let path = cpu_path().map_err(Error::from_reason)?;
     Ok(Info {
         path: path.name().to_owned(),
         threads: thread_count() as u32,
+        gradients: gradients().map_err(Error::from_reason)?.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

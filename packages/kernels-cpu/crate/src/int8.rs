@@ -17,7 +17,7 @@ use std::ops::Range;
 pub const MAX_DEPTH: usize = 32_768;
 
 /// Values along k of a block: with 16-bit words, a panel of it takes half of a 32 KiB cache.
-const DEPTH_BLOCK: usize = 512;
+const DEPTH_BLOCK: usize = 384;
 
 /// Columns whose sums a task holds at a time.
 const STRIP: usize = 384;

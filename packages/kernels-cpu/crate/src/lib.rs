@@ -15,6 +15,9 @@
 mod cpu_path;
 mod adamw;
 mod attention;
+mod bf16;
+#[cfg(target_arch = "x86_64")]
+mod bf16_x86;
 mod cosine;
 mod dropout;
 mod elementwise;
@@ -41,4 +44,6 @@ mod quantized_linear;
 mod reduce;
 mod relations;
 mod softmax;
+mod stream;
+mod team;
 mod threads;

@@ -18,16 +18,8 @@ fn round(x: f32) -> f32 {
 /// The largest bit pattern without the sign: at least that of infinity when a value is not finite.
 #[inline(always)]
 fn largest_bits(x: &[f32]) -> u32 {
-    let mut lanes = [0u32; LANES];
-    let chunks = x.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for i in 0..LANES {
-            lanes[i] = lanes[i].max(chunk[i].to_bits() & 0x7fff_ffff);
-        }
-    }
-    let tail = rest.iter().map(|x| x.to_bits() & 0x7fff_ffff).max().unwrap_or(0);
-    lanes.into_iter().max().unwrap_or(0).max(tail)
+    x.iter()
+        .fold(0, |largest, x| largest.max(x.to_bits() & 0x7fff_ffff))
 }
 
 /// Whether all is finite; out = clamp(round(x / scale), low, high) * scale.
@@ -116,6 +108,14 @@ fn quantize_row_body<const FMA: bool>(x: &[f32], levels: f32, out: &mut [i8]) ->
     scale
 }
 
+/// out = clamp(round(x / scale), low, high): the steps from zero, as floats.
+#[inline(always)]
+fn integer_steps_body<const FMA: bool>(x: &[f32], scale: f32, low: f32, high: f32, out: &mut [f32]) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        *out = round(smaller(larger(x / scale, low), high));
+    }
+}
+
 /// dx = 0 where x does not round into the grid.
 #[inline(always)]
 fn mask_body<const FMA: bool>(x: &[f32], scale: f32, low: f32, high: f32, dx: &mut [f32]) {
@@ -129,14 +129,12 @@ fn mask_body<const FMA: bool>(x: &[f32], scale: f32, low: f32, high: f32, dx: &m
 fn min_max_body<const FMA: bool>(x: &[f32]) -> (f32, f32, bool) {
     let mut low = [f32::INFINITY; LANES];
     let mut high = [f32::NEG_INFINITY; LANES];
-    let mut bits = [0u32; LANES];
     let chunks = x.chunks_exact(LANES);
     let rest = chunks.remainder();
     for chunk in chunks {
         for i in 0..LANES {
             low[i] = smaller(chunk[i], low[i]);
             high[i] = larger(chunk[i], high[i]);
-            bits[i] = bits[i].max(chunk[i].to_bits() & 0x7fff_ffff);
         }
     }
     let low = low.iter().chain(rest).fold(f32::INFINITY, |a, &b| smaller(b, a));
@@ -144,8 +142,7 @@ fn min_max_body<const FMA: bool>(x: &[f32]) -> (f32, f32, bool) {
         .iter()
         .chain(rest)
         .fold(f32::NEG_INFINITY, |a, &b| larger(b, a));
-    let bits = bits.into_iter().max().unwrap_or(0).max(largest_bits(rest));
-    (low, high, bits < f32::INFINITY.to_bits())
+    (low, high, largest_bits(x) < f32::INFINITY.to_bits())
 }
 
 per_path! {
@@ -157,7 +154,10 @@ per_path! {
 }
 per_path! { pub fn quantize_bytes(x: &[f32], grid: ByteGrid, out: &mut [u8]) -> bool = quantize_bytes_body }
 per_path! { pub fn quantize_row(x: &[f32], levels: f32, out: &mut [i8]) -> f32 = quantize_row_body }
-per_path! { fn mask_block(x: &[f32], scale: f32, low: f32, high: f32, dx: &mut [f32]) = mask_body }
+per_path! {
+    pub fn integer_steps(x: &[f32], scale: f32, low: f32, high: f32, out: &mut [f32]) = integer_steps_body
+}
+per_path! { pub fn mask_block(x: &[f32], scale: f32, low: f32, high: f32, dx: &mut [f32]) = mask_body }
 per_path! { fn quantize_rows(x: &[f32], width: usize, levels: f32, out: &mut [f32]) -> bool = rows_body }
 per_path! { fn min_max_block(x: &[f32]) -> (f32, f32, bool) = min_max_body }
 

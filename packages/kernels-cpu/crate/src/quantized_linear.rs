@@ -2,7 +2,8 @@
 
 use crate::int8::{PackedWeight, multiply};
 use crate::quantize::{ByteGrid, quantize_bytes, quantize_row};
-use crate::threads::{BLOCK, Floats, Shared, block_range, map};
+use crate::stream::{STREAM_BYTES, fence, stream};
+use crate::threads::{BLOCK, Floats, Shared, block_range, map, with_scratch};
 use napi_derive::napi;
 use std::sync::Mutex;
 
@@ -86,6 +87,7 @@ pub fn quantized_linear(
     let finite = finite.into_iter().all(|finite| finite);
     if finite {
         let row_sums = weight.packed.row_sums();
+        let streams = size_of_val(out) >= STREAM_BYTES;
         let target = Shared::new(out);
         multiply(&bytes, m, &weight.packed, |rows, columns, sums| {
             let (row_sums, scales, bias) = (
@@ -93,11 +95,19 @@ pub fn quantized_linear(
                 &weight.scales[columns.clone()],
                 &bias[columns.clone()],
             );
-            for (row, sums) in rows.zip(sums.chunks_exact(columns.len())) {
-                // SAFETY: tiles do not overlap.
-                let out = unsafe { target.part(row * n + columns.start..row * n + columns.end) };
-                dequantize_row(sums, row_sums, scales, bias, grid, out);
-            }
+            with_scratch(columns.len(), |values| {
+                for (row, sums) in rows.zip(sums.chunks_exact(columns.len())) {
+                    // SAFETY: tiles do not overlap.
+                    let out = unsafe { target.part(row * n + columns.start..row * n + columns.end) };
+                    if streams {
+                        dequantize_row(sums, row_sums, scales, bias, grid, values);
+                        stream(values, out);
+                    } else {
+                        dequantize_row(sums, row_sums, scales, bias, grid, out);
+                    }
+                }
+            });
+            fence();
         });
     }
     lock_buffers().push(bytes);

@@ -1,6 +1,6 @@
 //! The thread pool and the fixed blocks that work is cut into.
 
-use rayon::prelude::*;
+use crate::team::Team;
 use std::cell::RefCell;
 use std::sync::OnceLock;
 
@@ -20,39 +20,37 @@ pub fn thread_count() -> usize {
     })
 }
 
-fn pool() -> &'static rayon::ThreadPool {
-    static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
-    POOL.get_or_init(|| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(thread_count())
-            .thread_name(|i| format!("sdq-{i}"))
-            .build()
-            .expect("the threads of the kernel pool start")
-    })
+fn team() -> &'static Team {
+    static TEAM: OnceLock<&'static Team> = OnceLock::new();
+    TEAM.get_or_init(|| Team::start(thread_count() - 1))
 }
 
-/// Runs `job` for each index below `count`, on the pool when there is more than one thread and job.
-pub fn for_each(count: usize, job: impl Fn(usize) + Send + Sync) {
+/// Runs `job` for each index below `count`, on several threads when there is more than one job.
+pub fn for_each(count: usize, job: impl Fn(usize) + Sync) {
     if count <= 1 || thread_count() == 1 {
         (0..count).for_each(job);
-    } else if rayon::current_thread_index().is_some() {
-        (0..count).into_par_iter().for_each(job);
     } else {
-        pool().install(|| (0..count).into_par_iter().for_each(job));
+        team().run(count, &job);
     }
 }
 
 /// The results of `job` for each index below `count`, in order.
-pub fn map<T: Send>(count: usize, job: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
-    if count <= 1 || thread_count() == 1 {
-        (0..count).map(job).collect()
-    } else {
-        pool().install(|| (0..count).into_par_iter().map(job).collect())
-    }
+pub fn map<T: Send>(count: usize, job: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let mut results: Vec<Option<T>> = (0..count).map(|_| None).collect();
+    let shared = Shared::new(&mut results);
+    for_each(count, |index| {
+        // SAFETY: each index is run once.
+        let place = unsafe { shared.part(index..index + 1) };
+        place[0] = Some(job(index));
+    });
+    results
+        .into_iter()
+        .map(|result| result.expect("every job ran"))
+        .collect()
 }
 
-/// Runs `job` with `length` floats of the thread's own scratch memory, of any content. A job must not hand work to the
-/// pool.
+/// Runs `job` with `length` floats of the thread's own scratch memory, of any content. A job must not ask for
+/// it again.
 pub fn with_scratch(length: usize, job: impl FnOnce(&mut [f32])) {
     thread_local! {
         static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };

@@ -23,6 +23,9 @@ mod int8_x86;
 #[path = "../../src/lines.rs"]
 mod lines;
 #[allow(dead_code)]
+#[path = "../../src/team.rs"]
+mod team;
+#[allow(dead_code)]
 #[path = "../../src/threads.rs"]
 mod threads;
 
