@@ -49,7 +49,14 @@ async function againstOnnxruntime({ hidden, form, batches }) {
     const ours = quantizedClassifier(quantized);
     const work = lengths.lengths.map((batch) => randomBatch(batch, config.vocabularySize));
     const result = await inTurn(
-      () => timed(() => work.forEach((batch) => void tf.tidy(() => ours.classify(batch).dataSync()))),
+      () =>
+        timed(() => {
+          for (const batch of work) {
+            const logits = ours.classify(batch);
+            logits.dataSync();
+            logits.dispose();
+          }
+        }),
       () =>
         timed(async () => {
           for (const batch of work) await session.logits(batch);

@@ -1,6 +1,7 @@
 import { type Granularity, type QuantizedRows, SdqError, type Site } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { checkGram, type Gram, outputError } from './gram.ts';
+import { valuesOf } from './values-of.ts';
 import { checkWeightBits, elementsPerScale, largestLevel, nearestLevel, weightGrid } from './weight-grid.ts';
 import { asRows, floatsOf } from './weight-quantizers.ts';
 
@@ -116,7 +117,7 @@ export function adaRound(
         const level = lower[i]! + soft[i]!;
         change[i] = (level < -limit ? -limit : Math.min(level, limit)) * scaleOfEach[i]! - weight[i]!;
       }
-      const slopes = tf.tidy(() => tf.matMul(tf.tensor2d(change.slice(), [...shape]), gramTensor).dataSync());
+      const slopes = valuesOf(() => tf.matMul(tf.tensor2d(change.slice(), [...shape]), gramTensor));
       const progress = (step / steps - WARMUP) / (1 - WARMUP);
       const beta = SHARP + (SOFT - SHARP) * (1 - Math.max(0, progress));
       const pulls = progress > 0 ? pull : 0;

@@ -1,6 +1,7 @@
 import { SdqError, type Site } from '@sdq/core';
 import { notFinite } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
+import { valuesOf } from './values-of.ts';
 
 /**
  * The Gram matrix X^T X of a linear's inputs, summed batch by batch in float64: all that the error of its outputs
@@ -34,7 +35,7 @@ export class Gram {
    * @throws SdqError `bad-value` when x holds NaN or infinity: names the site
    */
   add(x: tf.Tensor, site?: Site): void {
-    const product = tf.tidy(() => tf.matMul(x as tf.Tensor2D, x as tf.Tensor2D, true).dataSync());
+    const product = valuesOf(() => tf.matMul(x as tf.Tensor2D, x as tf.Tensor2D, true));
     for (let i = 0; i < this.matrix.length; i++) this.matrix[i]! += product[i]!;
     for (let i = 0; i < this.size; i++) {
       if (!(this.matrix[i * (this.size + 1)]! < Infinity)) throw notFinite(site);

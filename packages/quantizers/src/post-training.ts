@@ -27,6 +27,7 @@ import {
 } from './plan.ts';
 import { SmoothedOps, smoothingDivisors } from './smooth-quant.ts';
 import { ListeningOps, type SharedInput, TracingOps } from './tracing-ops.ts';
+import { valuesOf } from './values-of.ts';
 import { dequantizeRows, floatsOf } from './weight-quantizers.ts';
 
 /** A model to quantize: its parameters by their names in the checkpoint, and how a batch runs through it. */
@@ -371,10 +372,7 @@ function added(sums: Float64Array, values: ArrayLike<number>): Float64Array<Arra
 }
 
 function columnMaxima(weights: readonly tf.Tensor[]): Float32Array {
-  return tf.tidy(() => {
-    const maxima = weights.map((weight) => weight.abs().max(0));
-    return tf.stack(maxima).max(0).dataSync() as Float32Array;
-  });
+  return valuesOf(() => tf.stack(weights.map((weight) => weight.abs().max(0))).max(0));
 }
 
 /** A sample on the grid that its own range, or each of its tokens, gives. */

@@ -135,8 +135,11 @@ fn multiply<D: Dot>(
             for strip in 0..all.div_ceil(STRIP_PANELS) {
                 let strip = block_range(strip, STRIP_PANELS, all);
                 let width = strip.len() * PANEL;
-                sums.clear();
-                sums.resize(rows.len() * width, 0.0);
+                sums.resize(sums.len().max(rows.len() * width), 0.0);
+                let sums = &mut sums[..rows.len() * width];
+                if pairs == 0 {
+                    sums.fill(0.0);
+                }
                 multiply_strip::<D>(left, rows.len(), panels, strip.clone(), sums);
                 let columns = strip.start * PANEL..(strip.end * PANEL).min(panels.n);
                 for (row, sums) in rows.clone().zip(sums.chunks_exact_mut(width)) {
@@ -166,12 +169,15 @@ fn multiply_strip<D: Dot>(left: &[i32], rows: usize, panels: &Panels, strip: Ran
                 assert!(sums.len() >= (count - 1) * width + group.len() * PANEL);
                 let pass = Pass {
                     left: words.as_ptr(),
+                    left_row: 1,
+                    left_step: count,
                     right: right.as_ptr(),
                     panel_step: pairs,
                     steps: depth.len(),
                     // The sums of these products are floats of the same size.
                     sums: sums.as_mut_ptr().cast(),
                     row_step: width,
+                    accumulate: block > 0,
                 };
                 // SAFETY: the asserts above; `multiply`'s callers see that the CPU has the instructions of D.
                 unsafe { D::run(&pass, count, group.len()) };

@@ -240,12 +240,17 @@ fn run_task<D: Dot>(
     let k = weight.k;
     let quads = k.div_ceil(4);
     let steps = quads * D::WORDS;
-    let left = grow(&mut scratch.left, rows.len() * steps, 0);
-    for (x, left) in x[rows.start * k..rows.end * k]
-        .chunks(ROWS * k.max(1))
-        .zip(left.chunks_mut(ROWS * steps.max(1)))
-    {
-        pack_rows::<D>(x, k, left);
+    let x = &x[rows.start * k..rows.end * k];
+    // Whole words of four bytes are read where they are; the others are packed.
+    let packed = D::WORDS > 1 || !k.is_multiple_of(4);
+    if packed {
+        let left = grow(&mut scratch.left, rows.len() * steps, 0);
+        for (x, left) in x
+            .chunks(ROWS * k.max(1))
+            .zip(left.chunks_mut(ROWS * steps.max(1)))
+        {
+            pack_rows::<D>(x, k, left);
+        }
     }
     let strip_panels = STRIP / PANEL;
     for strip in 0..panels.len().div_ceil(strip_panels) {
@@ -254,7 +259,9 @@ fn run_task<D: Dot>(
         let columns = strip.start * PANEL..(strip.end * PANEL).min(weight.n);
         let width = strip.len() * PANEL;
         let sums = grow(&mut scratch.sums, rows.len() * width, 0);
-        sums.fill(0);
+        if k == 0 {
+            sums.fill(0);
+        }
         for block in 0..k.div_ceil(DEPTH_BLOCK) {
             let depth = block_range(block, DEPTH_BLOCK / 4, quads);
             for group in 0..strip.len().div_ceil(D::GROUP) {
@@ -272,18 +279,30 @@ fn run_task<D: Dot>(
                 };
                 for first in (0..rows.len()).step_by(ROWS) {
                     let count = ROWS.min(rows.len() - first);
-                    let words = &left[first * steps + depth.start * D::WORDS * count..];
+                    let begin = depth.start * D::WORDS;
+                    let taken = depth.len() * D::WORDS;
+                    let (left, left_row, left_step) = if packed {
+                        let words = &scratch.left[first * steps + begin * count..];
+                        assert!(words.len() >= taken * count);
+                        (words.as_ptr(), 1, count)
+                    } else {
+                        let words = &x[first * k + 4 * begin..];
+                        assert!(words.len() >= (count - 1) * k + 4 * taken);
+                        (words.as_ptr().cast(), k / 4, 1)
+                    };
                     let sums = &mut sums[first * width + group.start * PANEL..];
-                    assert!(words.len() >= depth.len() * D::WORDS * count);
-                    assert!(right.len() >= (group.len() - 1) * quads + depth.len() * D::WORDS);
+                    assert!(right.len() >= (group.len() - 1) * quads + taken);
                     assert!(sums.len() >= (count - 1) * width + group.len() * PANEL);
                     let pass = Pass {
-                        left: words.as_ptr(),
+                        left,
+                        left_row,
+                        left_step,
                         right: right.as_ptr(),
                         panel_step: quads,
-                        steps: depth.len() * D::WORDS,
+                        steps: taken,
                         sums: sums.as_mut_ptr(),
                         row_step: width,
+                        accumulate: block > 0,
                     };
                     // SAFETY: the asserts above; the CPU has the instructions of D.
                     unsafe { D::run(&pass, count, group.len()) };
@@ -511,11 +530,14 @@ mod tests {
                 for _ in 0..passes {
                     let pass = Pass {
                         left: std::hint::black_box(left.as_ptr()),
+                        left_row: 1,
+                        left_step: ROWS,
                         right: right.as_ptr(),
                         panel_step: steps,
                         steps,
                         sums: sums.as_mut_ptr(),
                         row_step: D::GROUP * PANEL,
+                        accumulate: true,
                     };
                     // SAFETY: the buffers are as long as the pass says.
                     unsafe { D::run(&pass, ROWS, D::GROUP) };

@@ -19,15 +19,20 @@ impl Line {
 
 /// The operands of one pass.
 pub struct Pass {
-    /// [steps][rows] words.
+    /// A word of 32 bits for each row and step, at any address.
     pub left: *const i32,
+    /// Words from one row to the next, and from one step to the next.
+    pub left_row: usize,
+    pub left_step: usize,
     /// [panels][steps], the panels `panel_step` lines apart.
     pub right: *const Line,
     pub panel_step: usize,
     pub steps: usize,
-    /// [rows][panels * PANEL], the rows `row_step` apart; the products are added to what is there.
+    /// [rows][panels * PANEL], the rows `row_step` apart.
     pub sums: *mut i32,
     pub row_step: usize,
+    /// Whether the products are added to what is there, or replace it.
+    pub accumulate: bool,
 }
 
 /// Vector instructions for integer products.
@@ -132,18 +137,25 @@ unsafe fn run_block<D: Dot, const R: usize, const V: usize>(pass: &Pass) {
                 D::load(right.add(v / in_panel * pass.panel_step * PANEL + v % in_panel * D::LANES))
             });
             for (row, sums) in sums.iter_mut().enumerate() {
-                let word = D::splat(*left.add(row));
+                let word = D::splat(left.add(row * pass.left_row).read_unaligned());
                 for (sum, &column) in sums.iter_mut().zip(&columns) {
                     *sum = D::add_dot(*sum, word, column);
                 }
             }
-            left = left.add(R);
+            left = left.add(pass.left_step);
             right = right.add(PANEL);
         }
         for (row, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
                 let to = pass.sums.add(row * pass.row_step + v * D::LANES);
-                D::store(D::add(D::load(to), sum), to);
+                D::store(
+                    if pass.accumulate {
+                        D::add(D::load(to), sum)
+                    } else {
+                        sum
+                    },
+                    to,
+                );
             }
         }
     }

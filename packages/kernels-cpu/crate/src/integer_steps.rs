@@ -7,7 +7,7 @@ use crate::int8::{PackedWeight, multiply};
 use crate::layer_norm;
 use crate::matmul::View;
 use crate::quantize::{ByteGrid, quantize_bytes};
-use crate::quantized_linear::dequantize_row;
+use crate::quantized_linear::Dequantizer;
 use crate::threads::{Shared, block_range, for_each, with_scratch};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,9 +153,7 @@ pub fn sum_rows(rows: usize, terms: &[Term], norm: Option<Norm>, function: Funct
 /// A linear layer whose input lies on a grid of bytes and whose weight is integers with one scale a row.
 pub struct IntegerLinear {
     weight: PackedWeight,
-    scales: Vec<f32>,
-    bias: Vec<f32>,
-    grid: ByteGrid,
+    dequantizer: Dequantizer,
 }
 
 impl IntegerLinear {
@@ -163,12 +161,9 @@ impl IntegerLinear {
     pub fn new(values: &[i8], scales: Vec<f32>, bias: Vec<f32>, grid: ByteGrid) -> Self {
         let n = bias.len();
         assert!(n > 0 && scales.len() == n, "the scales are not one a row");
-        IntegerLinear {
-            weight: PackedWeight::new(values, n, values.len() / n),
-            scales,
-            bias,
-            grid,
-        }
+        let weight = PackedWeight::new(values, n, values.len() / n);
+        let dequantizer = Dequantizer::new(grid, weight.row_sums(), &scales, bias);
+        IntegerLinear { weight, dequantizer }
     }
 }
 
@@ -178,12 +173,10 @@ pub fn integer_linear(rows: usize, x: &[u8], linear: &IntegerLinear, function: F
     assert_eq!(target.width, weight.n(), "the output's width is not the weight's");
     multiply(&x[..rows * weight.k()], rows, weight, |rows, columns, sums| {
         let width = columns.len();
-        let row_sums = &weight.row_sums()[columns.clone()];
-        let (scales, bias) = (&linear.scales[columns.clone()], &linear.bias[columns.clone()]);
         with_scratch(2 * width, |scratch| {
             let (values, spare) = scratch.split_at_mut(width);
             for (row, sums) in rows.zip(sums.chunks_exact(width)) {
-                dequantize_row(sums, row_sums, scales, bias, linear.grid, values);
+                linear.dequantizer.dequantize(sums, columns.clone(), values);
                 let result = function.apply(values, spare);
                 // SAFETY: tiles do not overlap.
                 unsafe { target.write(row, columns.clone(), result) };

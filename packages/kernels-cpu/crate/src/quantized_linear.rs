@@ -5,6 +5,7 @@ use crate::quantize::{ByteGrid, quantize_bytes, quantize_row};
 use crate::stream::{STREAM_BYTES, fence, stream};
 use crate::threads::{BLOCK, Floats, Shared, block_range, map, with_scratch};
 use napi_derive::napi;
+use std::ops::Range;
 use std::sync::Mutex;
 
 /// A weight [out, in] as integers, each row on a symmetric grid of its own.
@@ -86,24 +87,19 @@ pub fn quantized_linear(
     });
     let finite = finite.into_iter().all(|finite| finite);
     if finite {
-        let row_sums = weight.packed.row_sums();
+        let dequantizer = Dequantizer::new(grid, weight.packed.row_sums(), &weight.scales, bias.to_vec());
         let streams = size_of_val(out) >= STREAM_BYTES;
         let target = Shared::new(out);
         multiply(&bytes, m, &weight.packed, |rows, columns, sums| {
-            let (row_sums, scales, bias) = (
-                &row_sums[columns.clone()],
-                &weight.scales[columns.clone()],
-                &bias[columns.clone()],
-            );
             with_scratch(columns.len(), |values| {
                 for (row, sums) in rows.zip(sums.chunks_exact(columns.len())) {
                     // SAFETY: tiles do not overlap.
                     let out = unsafe { target.part(row * n + columns.start..row * n + columns.end) };
                     if streams {
-                        dequantize_row(sums, row_sums, scales, bias, grid, values);
+                        dequantizer.dequantize(sums, columns.clone(), values);
                         stream(values, out);
                     } else {
-                        dequantize_row(sums, row_sums, scales, bias, grid, out);
+                        dequantizer.dequantize(sums, columns.clone(), out);
                     }
                 }
             });
@@ -119,32 +115,48 @@ fn lock_buffers() -> std::sync::MutexGuard<'static, Vec<Vec<u8>>> {
     BUFFERS.lock().expect("the lock is whole")
 }
 
+/// What turns the sums of bytes back into floats, for each column.
+pub struct Dequantizer {
+    /// The sums that a zero of the input would give.
+    zeros: Vec<i32>,
+    scales: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Dequantizer {
+    /// Of inputs on `grid`, a weight with these sums and scales of its rows, and a bias, all of one length.
+    pub fn new(grid: ByteGrid, row_sums: &[i32], scales: &[f32], bias: Vec<f32>) -> Self {
+        Dequantizer {
+            zeros: row_sums.iter().map(|sum| grid.zero_point * sum).collect(),
+            scales: scales.iter().map(|scale| grid.scale * scale).collect(),
+            bias,
+        }
+    }
+
+    /// out = the floats of the sums of some columns of a row.
+    pub fn dequantize(&self, sums: &[i32], columns: Range<usize>, out: &mut [f32]) {
+        let (zeros, scales) = (&self.zeros[columns.clone()], &self.scales[columns.clone()]);
+        dequantize_row(sums, zeros, scales, &self.bias[columns], out);
+    }
+}
+
 #[inline(always)]
 fn dequantize_body<const FMA: bool>(
     sums: &[i32],
-    row_sums: &[i32],
+    zeros: &[i32],
     scales: &[f32],
     bias: &[f32],
-    grid: ByteGrid,
     out: &mut [f32],
 ) {
     let width = out.len();
-    let (sums, row_sums) = (&sums[..width], &row_sums[..width]);
+    let (sums, zeros) = (&sums[..width], &zeros[..width]);
     let (scales, bias) = (&scales[..width], &bias[..width]);
     for i in 0..width {
-        let sum = sums[i] - grid.zero_point * row_sums[i];
         // Not fused, so that all paths give the same floats.
-        out[i] = sum as f32 * (grid.scale * scales[i]) + bias[i];
+        out[i] = (sums[i] - zeros[i]) as f32 * scales[i] + bias[i];
     }
 }
 
 per_path! {
-    pub fn dequantize_row(
-        sums: &[i32],
-        row_sums: &[i32],
-        scales: &[f32],
-        bias: &[f32],
-        grid: ByteGrid,
-        out: &mut [f32],
-    ) = dequantize_body
+    fn dequantize_row(sums: &[i32], zeros: &[i32], scales: &[f32], bias: &[f32], out: &mut [f32]) = dequantize_body
 }

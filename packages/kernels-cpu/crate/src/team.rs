@@ -95,7 +95,7 @@ impl Team {
         self.work(job);
         self.word.fetch_and(!OPEN, SeqCst);
         let mut looks = 0u32;
-        while self.word.load(SeqCst) % OPEN > 0 {
+        while self.word.load(SeqCst) & (OPEN - 1) != 0 {
             looks += 1;
             if looks.is_multiple_of(LOOKS) {
                 // The helper may be waiting for this very core.
