@@ -14,7 +14,6 @@ import {
   trainableTask,
 } from '@sdq/pipeline';
 import { taskLabels } from '@sdq/xglue';
-import * as tf from '@tensorflow/tfjs';
 import { threads } from './machine.mjs';
 import { inTurn, timed } from './pairs.mjs';
 import { findPython } from './pytorch-peer.mjs';

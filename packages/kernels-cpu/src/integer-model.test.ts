@@ -26,7 +26,8 @@ class ReferenceOps implements EncoderOps<Rows> {
     const rows = weights.get(name);
     if (rows) {
       const [, width] = rows.shape;
-      const value = (value: number, i: number) => value * rows.scales[Math.floor(i / width)]!;
+      const { groupSize = width } = rows;
+      const value = (value: number, i: number) => value * rows.scales[Math.floor(i / groupSize)]!;
       return { width, data: Float64Array.from(rows.values, value) };
     }
     const { shape, data } = floats.get(name)!;
@@ -207,6 +208,32 @@ describe('a model in integers gives what float64 gives', () => {
   it('with floats among them: tables, linears, and inputs of integer weights', () => {
     const { key: _, narrow: __, ...others } = grids;
     check(block, parametersOf(shapes, others, ['types.weight', 'narrow.weight']), 50);
+  });
+
+  it('with scales for groups of columns, in tables and in linears of float inputs', () => {
+    const { narrow: _, ...others } = grids;
+    const parameters = parametersOf(shapes, others);
+    const weights = new Map(parameters.weights);
+    for (const [name, groupSize] of [
+      ['words.weight', 12],
+      ['narrow.weight', 35],
+    ] as const) {
+      const rows = weights.get(name)!;
+      const groups = rows.shape[1] / groupSize;
+      const scales = Float32Array.from(
+        { length: rows.scales.length * groups },
+        (_, i) => rows.scales[Math.floor(i / groups)]! * (1 + (i % groups)),
+      );
+      weights.set(name, { ...rows, groupSize, scales });
+    }
+    check(block, { ...parameters, weights }, 50);
+    expect(() =>
+      IntegerModel.create(block(batchOf(50, [1])), {
+        ...parameters,
+        weights,
+        grids: new Map(Object.entries(grids)),
+      }),
+    ).toThrow('"narrow.weight" has scales for groups of columns');
   });
 
   it('with nothing in integers', () => {

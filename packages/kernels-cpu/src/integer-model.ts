@@ -69,7 +69,7 @@ export class IntegerModel implements Model {
       parameters,
     );
     const weightRows = (names: readonly string[]) =>
-      names.map((name) => checked(name, parameters.weights.get(name)!));
+      names.map((name) => wholeRows(name, parameters.weights.get(name)!));
     const program = new IntegerProgram({
       steps,
       linears: linears.map(({ weights, biases, grid }) => {
@@ -197,19 +197,23 @@ function checkBatch(
   });
 }
 
+/** A weight with one scale a row. */
+function wholeRows(name: string, rows: QuantizedRows): QuantizedRows {
+  if (rows.groupSize === undefined) return checked(name, rows);
+  throw new SdqError(
+    'bad-value',
+    `"${name}" has scales for groups of columns: only whole rows are multiplied in integers.`,
+  );
+}
+
 /** A weight whose arrays fit its shape and whose scales are numbers. */
 function checked(name: string, rows: QuantizedRows): QuantizedRows {
   const [count, columns] = rows.shape;
-  if (rows.groupSize !== undefined) {
-    throw new SdqError(
-      'bad-value',
-      `"${name}" has scales for groups of columns: only whole rows run in integers.`,
-    );
-  }
-  if (rows.values.length !== count * columns || rows.scales.length !== count) {
+  const scales = (count * columns) / (rows.groupSize ?? columns);
+  if (rows.values.length !== count * columns || rows.scales.length !== scales) {
     throw new SdqError(
       'bad-shape',
-      `"${name}" has ${rows.values.length} values for the shape [${rows.shape}].`,
+      `"${name}" has ${rows.values.length} values and ${rows.scales.length} scales for the shape [${rows.shape}].`,
     );
   }
   if (!rows.scales.every(Number.isFinite)) {
@@ -222,8 +226,8 @@ function checked(name: string, rows: QuantizedRows): QuantizedRows {
 function floatsOf(name: string, { floats, weights }: IntegerParameters): Float32Array {
   const rows = weights.get(name);
   if (rows !== undefined) {
-    const { values, scales, shape } = checked(name, rows);
-    return Float32Array.from(values, (value, i) => value * scales[Math.floor(i / shape[1])]!);
+    const { values, scales, shape, groupSize = shape[1] } = checked(name, rows);
+    return Float32Array.from(values, (value, i) => value * scales[Math.floor(i / groupSize)]!);
   }
   const { data, shape } = floats.get(name)!;
   if (data.length !== shape.reduce((product, length) => product * length, 1)) {

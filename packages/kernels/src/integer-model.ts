@@ -28,8 +28,8 @@ export interface IntegerModel {
 }
 
 /**
- * A quantized model on the current backend's integer kernels; nothing where the backend has none, or where groups of a
- * weight's columns have scales of their own.
+ * A quantized model on the current backend's integer kernels; nothing where the backend has none, or where a linear
+ * layer's input has a grid and groups of its weight's columns have scales of their own.
  *
  * Linear layers with integer weights and a grid multiply integers; the others run in float32. The results are those of
  * fake quantization to float rounding, save where that moves a value across the middle between two steps of a grid.
@@ -56,6 +56,9 @@ export function createIntegerModel(
   pass: ForwardPass,
   parameters: IntegerParameters,
 ): IntegerModel | undefined {
-  const grouped = [...parameters.weights.values()].some(({ groupSize }) => groupSize !== undefined);
+  const { weights, grids } = parameters;
+  const grouped = [...weights].some(
+    ([name, { groupSize }]) => groupSize !== undefined && grids.has(name.replace(/\.weight$/, '')),
+  );
   return grouped ? undefined : hostKernels()?.createIntegerModel?.(pass, parameters);
 }

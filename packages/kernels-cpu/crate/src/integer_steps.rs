@@ -78,18 +78,21 @@ impl<'a> Target<'a> {
 /// A table of embeddings [rows, width].
 pub enum Table {
     Floats(Vec<f32>),
-    /// With one scale a row.
+    /// With one scale a row, or as many for groups of its columns.
     Bytes(Vec<i8>, Vec<f32>),
 }
 
 #[inline(always)]
-fn table_row_body<const FMA: bool>(values: &[i8], scale: f32, out: &mut [f32]) {
-    for (out, &value) in out.iter_mut().zip(values) {
-        *out = f32::from(value) * scale;
+fn table_row_body<const FMA: bool>(values: &[i8], scales: &[f32], out: &mut [f32]) {
+    let group = out.len() / scales.len();
+    for ((out, values), &scale) in out.chunks_mut(group).zip(values.chunks(group)).zip(scales) {
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out = f32::from(value) * scale;
+        }
     }
 }
 
-per_path! { fn table_row(values: &[i8], scale: f32, out: &mut [f32]) = table_row_body }
+per_path! { fn table_row(values: &[i8], scales: &[f32], out: &mut [f32]) = table_row_body }
 
 /// What is summed to make a row.
 pub enum Term<'a> {
@@ -111,7 +114,8 @@ impl Term<'_> {
             Term::Table(Table::Floats(rows), indices) => &rows[part(indices[row] as usize)],
             Term::Table(Table::Bytes(rows, scales), indices) => {
                 let row = indices[row] as usize;
-                table_row(&rows[part(row)], scales[row], spare);
+                let groups = scales.len() * width / rows.len();
+                table_row(&rows[part(row)], &scales[row * groups..(row + 1) * groups], spare);
                 spare
             }
         }
