@@ -13,6 +13,8 @@ export interface DocCommand {
   readonly input: string;
   /** Where a `cd` before it in its block leads, from the root. */
   readonly folder: string;
+  /** The file that its output goes to, if to one. */
+  readonly output: string | undefined;
 }
 
 /** The commands on all pages, in their order. */
@@ -36,27 +38,41 @@ export function findCommands(root: string): DocCommand[] {
   });
 }
 
+/** The words of the commands of sdq that stand in the text of a page, some with a stand-in for an argument. */
+export function findCommandsInText(root: string): (readonly string[])[] {
+  return findPages(root).flatMap((page) => {
+    const text = readFileSync(join(root, page), 'utf8').replaceAll(/^```.*?^```$/gms, '');
+    return [...text.matchAll(/`([^`]+)`/g)]
+      .flatMap(([, code]) => commandsOf(page, code!).slice(0, 1))
+      .filter((command) => (sdqArguments(command) ?? []).length > 0)
+      .map(({ words }) => words);
+  });
+}
+
 function commandsOf(page: string, line: string): DocCommand[] {
   const found: DocCommand[] = [];
   let words: string[] = [];
   let input = '';
+  let output: string | undefined;
   let redirected = false;
   const close = (operator: string) => {
     // What stands before a command sets its environment.
     while (/^[A-Z_]+=/.test(words[0] ?? '')) words.shift();
-    if (words.length > 0) found.push({ page, line: line.trim(), words, input, folder: '' });
+    if (words.length > 0) found.push({ page, line: line.trim(), words, input, folder: '', output });
     input = operator === '|' && words[0] === 'echo' ? `${words.slice(1).join(' ')}\n` : '';
     words = [];
+    output = undefined;
   };
   for (const entry of parse(line, (name) => `$${name}`)) {
     if (typeof entry === 'string') {
-      if (!redirected) words.push(entry);
+      if (redirected) output = entry;
+      else words.push(entry);
       redirected = false;
     } else if ('comment' in entry) {
       break;
     } else if (entry.op === 'glob') {
       words.push(entry.pattern);
-    } else if (/[<>]/.test(entry.op)) {
+    } else if (/>/.test(entry.op)) {
       redirected = true;
     } else {
       close(entry.op);
@@ -74,4 +90,34 @@ export function sdqArguments({ words }: Pick<DocCommand, 'words'>): readonly str
     return words.slice(words.indexOf('--') + 1);
   }
   return undefined;
+}
+
+/** What commands make without --out: quickstart by default, distill as its file on the page says. */
+const UNSAID: Readonly<Record<string, string>> = { quickstart: 'runs/quickstart', distill: 'runs/pos-w4' };
+
+/** The file or folder that a command makes. */
+export function outputOf(command: DocCommand): string | undefined {
+  const args = sdqArguments(command);
+  if (args && UNSAID[args[0]!]) return UNSAID[args[0]!];
+  return args ? args[args.indexOf('--out') + 1 || args.length] : command.output;
+}
+
+/** The commands in their order, save that each comes after one that makes what it reads. */
+export function inOrder(commands: readonly DocCommand[]): DocCommand[] {
+  const made = [...new Set(commands.flatMap((command) => outputOf(command) ?? []))];
+  // Of runs/pos and runs, runs/pos/student is of the first.
+  const maker = (path: string) =>
+    made.filter((one) => path === one || path.startsWith(`${one}/`)).sort((a, b) => b.length - a.length)[0];
+  const needs = (command: DocCommand) =>
+    command.words.filter((word) => word !== outputOf(command)).flatMap((word) => maker(word) ?? []);
+  const [waiting, ordered, done] = [[...commands], [] as DocCommand[], new Set<string>()];
+  while (waiting.length > 0) {
+    const ready = waiting.findIndex((command) => needs(command).every((path) => done.has(path)));
+    if (ready < 0) throw new Error(`Nothing makes what this reads: ${waiting[0]!.line}`);
+    const [next] = waiting.splice(ready, 1) as [DocCommand];
+    ordered.push(next);
+    const output = outputOf(next);
+    if (output !== undefined) done.add(output);
+  }
+  return ordered;
 }

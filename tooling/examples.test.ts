@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkedModule, findExamples, statedValue } from './examples.ts';
+import { writeTinyModel } from '../packages/pipeline/test/tiny-task.ts';
+import { checkedModule, findExamples, findPages, findShownFiles, statedValue } from './examples.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, 'tooling', `.examples-${process.pid}`);
@@ -17,7 +18,7 @@ const TYPES_ONLY = [
   'packages/kernels/src/host-kernels.ts 1',
 ];
 
-beforeAll(() => {
+beforeAll(async () => {
   mkdirSync(folder);
   examples.forEach((example, i) => {
     writeFileSync(join(folder, `${i}.ts`), checkedModule(example));
@@ -30,12 +31,28 @@ beforeAll(() => {
   // The names of folders that examples read.
   symlinkSync(join(root, 'packages/xglue/test/fixtures/xglue'), join(folder, 'xglue'));
   symlinkSync(join(root, 'packages/xglue/test/fixtures/predictions'), join(folder, 'predictions'));
+  for (const { name, text } of findShownFiles(root)) writeFileSync(join(folder, name), text);
+  const student = join(folder, 'runs/quickstart/student');
+  await writeTinyModel(student, 16, { kind: 'sequence-classification', labels: ['x', 'y'] });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('finds the examples of every package', () => {
+it('finds the examples of every package and page', () => {
   expect(examples.length).toBeGreaterThan(60);
-  expect(new Set(examples.map(({ name }) => name.split('/')[1])).size).toBeGreaterThanOrEqual(8);
+  const packages = examples.filter(({ name }) => name.startsWith('packages/'));
+  expect(new Set(packages.map(({ name }) => name.split('/')[1])).size).toBeGreaterThanOrEqual(8);
+  expect(examples.map(({ name }) => name)).toContain('docs/serving.md 1');
+});
+
+it('knows the language of every block on a page', () => {
+  const unknown = findPages(root).flatMap((page) => {
+    const fences = readFileSync(join(root, page), 'utf8').match(/^```.*$/gm) ?? [];
+    return fences
+      .filter((_, i) => i % 2 === 0)
+      .filter((fence) => !/^```(ts|sh|(js|json) \[.+\])?$/.test(fence))
+      .map((fence) => `${page}: ${fence}`);
+  });
+  expect(unknown).toEqual([]);
 });
 
 it('compiles them all', () => {

@@ -19,7 +19,7 @@ export function findPages(root: string): string[] {
   return ['README.md', ...docs, ...readmes.filter((file) => existsSync(join(root, file)))];
 }
 
-/** The examples in the docstrings and READMEs of all packages. */
+/** The examples in the docstrings of all packages and on all pages. */
 export function findExamples(root: string): Example[] {
   const packages = join(root, 'packages');
   const sources = readdirSync(packages).flatMap((name) =>
@@ -27,8 +27,23 @@ export function findExamples(root: string): Example[] {
       .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
       .map((file) => `packages/${name}/src/${file}`),
   );
-  const readmes = findPages(root).filter((page) => page.startsWith('packages/'));
-  return [...sources, ...readmes].flatMap((file) => blocks(root, file));
+  return [...sources, ...findPages(root)].flatMap((file) => blocks(root, file));
+}
+
+/** A file that a page shows, in a block whose first line names it: ```json [plan.json]. */
+export interface ShownFile {
+  readonly page: string;
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The files that pages show, for the examples and commands that read them. */
+export function findShownFiles(root: string): ShownFile[] {
+  return findPages(root).flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/^```\w+ \[(.+?)\]\n(.*?)^```$/gms)].map(
+      ([, name, text]) => ({ page, name: name!, text: text! }),
+    ),
+  );
 }
 
 function blocks(root: string, file: string): Example[] {
