@@ -1,7 +1,6 @@
 // Shows that each package works for its users as it would be published: publishes all to a registry on this machine, installs each
 // alone in an empty project, compiles the examples of its README under both ways of module resolution, and runs them.
 // `node tooling/release-check.mjs [NAME ...] [--write]`: --write puts the sizes into docs/releases.md.
-import { spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -13,11 +12,10 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { bin, pack, root, run } from './packed.mjs';
+import { localRegistry } from './local-registry.mjs';
+import { bin, pack, packageFolders, packageIn, root, run } from './packed.mjs';
 
 // A README shows an error that is thrown on purpose, and a training of minutes.
 const THROWS = ['@sdq/core'];
@@ -27,10 +25,9 @@ const REPORT = join(root, 'docs/releases.md');
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('--'));
 const scratch = mkdtempSync(join(tmpdir(), 'sdq-release-'));
-let stopRegistry = () => {};
+const { npm, stop } = await localRegistry(scratch);
 let failed = 0;
 try {
-  await startRegistry();
   const packed = pack(scratch);
   for (const { tarball } of packed) npm(['publish', tarball], scratch);
   const baseline = install('tfjs', ['@tensorflow/tfjs']);
@@ -58,68 +55,16 @@ try {
   console.log(`\n${table}`);
   if (process.argv.includes('--write') && failed === 0) writeTable(table);
 } finally {
-  stopRegistry();
+  stop();
   rmSync(scratch, { recursive: true, force: true });
 }
+const nowhere = packageFolders().filter((folder) => !packageIn(folder).manifest.repository?.url);
+if (nowhere.length > 0) {
+  console.log(
+    `\nBefore the first publish, which is refused without: set repository.url in the package.json of ${nowhere.join(', ')}.`,
+  );
+}
 process.exitCode = failed === 0 ? 0 : 1;
-
-/** A registry that has our packages, and takes all others from where this machine's npm does. */
-async function startRegistry() {
-  const upstream = run('npm', ['config', 'get', 'registry'], root).trim();
-  const port = await freePort();
-  const config = {
-    storage: join(scratch, 'registry'),
-    uplinks: { upstream: { url: upstream, maxage: '60m' } },
-    packages: {
-      '@sdq/*': { access: '$anonymous', publish: '$anonymous' },
-      '**': { access: '$anonymous', proxy: 'upstream' },
-    },
-    log: { type: 'stdout', format: 'pretty', level: 'error' },
-    max_body_size: '100mb',
-  };
-  const file = join(scratch, 'registry.yaml');
-  writeFileSync(file, JSON.stringify(config));
-  const server = spawn(bin('verdaccio'), ['--config', file, '--listen', `127.0.0.1:${port}`], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    detached: true,
-  });
-  // With the processes that it started.
-  stopRegistry = () => process.kill(-server.pid);
-  server.once('exit', () => {
-    stopRegistry = () => {};
-  });
-  const url = `http://127.0.0.1:${port}/`;
-  for (let i = 0; ; i++) {
-    if (
-      await fetch(`${url}-/ping`).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-    )
-      break;
-    if (i === 300) throw new Error('The local registry did not start.');
-    await sleep(100);
-  }
-  // npm publishes only with a token; this registry asks for none.
-  writeFileSync(join(scratch, 'npmrc'), `registry=${url}\n${url.slice('http:'.length)}:_authToken=none\n`);
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
-function npm(args, cwd) {
-  const quiet = ['--no-audit', '--no-fund', '--no-update-notifier', '--loglevel=error'];
-  return run('npm', [...args, ...quiet], cwd, {
-    npm_config_userconfig: join(scratch, 'npmrc'),
-    npm_config_cache: join(scratch, 'npm-cache'),
-  });
-}
 
 /** What a README tells its reader to install; where it tells nothing, the package and what it must be installed beside. */
 function installed(readme, { name, peerDependencies = {}, peerDependenciesMeta = {} }) {
