@@ -10,18 +10,24 @@ export function analysisPage(analysis: Analysis): string {
 export function analysisHtml(analysis: Analysis): string {
   const { ptq, student } = analysis.errors;
   const kinds = [
-    ['after training', ptq] as const,
-    ...(student ? [['of the student', student] as const] : []),
+    ['Quantized after training', ptq] as const,
+    ...(student ? [['The student', student] as const] : []),
   ];
+  const scale = (kind: 'accumulated' | 'local') => {
+    const found = kinds.flatMap(([, errors]) =>
+      outputsOf(errors).flatMap(({ [kind]: { sqnr } }) => sqnr ?? []),
+    );
+    return { min: Math.min(...found), max: Math.max(...found) };
+  };
   return `<h2>Error per site</h2>
-<p>${escapeHtml(`Plan ${analysis.plan}, ${analysis.tokens} tokens of dev text in ${analysis.languages.join(', ')}. SQNR in dB, the larger the better: 20 dB more is a tenth of the error. Dark cells have lost most; an empty one has lost nothing.`)}</p>
+<p>${escapeHtml(`Plan ${analysis.plan}, ${analysis.tokens} tokens of dev text in ${analysis.languages.join(', ')}. SQNR in dB, the larger the better: 20 dB more is a tenth of the error. Dark cells have lost most, on one scale for all maps of a kind; an empty cell has lost nothing.`)}</p>
 ${kinds
   .map(
-    ([name, errors]) => `<p class="lead">${escapeHtml(`Quantized ${name}: ${attentionFinding(errors)}`)}</p>
-<h3>${escapeHtml(`Accumulated error, ${name}`)}</h3>
-${errorChart(errors, 'accumulated')}
-<h3>${escapeHtml(`Own error of each output, ${name}`)}</h3>
-${errorChart(errors, 'local')}
+    ([name, errors]) => `<p class="lead">${escapeHtml(`${name}: ${attentionFinding(errors)}`)}</p>
+<h3>${escapeHtml(`${name}: accumulated error, dB`)}</h3>
+${errorChart(errors, 'accumulated', scale('accumulated'))}
+<h3>${escapeHtml(`${name}: own error of each output, dB`)}</h3>
+${errorChart(errors, 'local', scale('local'))}
 ${tableHtml(placeTable(errors))}`,
   )
   .join('\n')}
@@ -57,34 +63,37 @@ export function sensitivityTable(
 }
 
 /** A row a place in the layers, in the order of the forward pass; a column a layer. */
-function errorChart(errors: Analysis['errors']['ptq'], kind: 'local' | 'accumulated'): string {
-  const outputs = errors.filter(({ part }) => part !== 'weight' && part !== 'input');
-  const { layers, rows } = byLayer(outputs.map((error) => ({ site: error.site, value: error[kind].sqnr })));
-  return heatMap(layers, rows, 'layer');
+function errorChart(
+  errors: Analysis['errors']['ptq'],
+  kind: 'local' | 'accumulated',
+  scale: Parameters<typeof heatMap>[3],
+): string {
+  const { layers, rows } = byLayer(
+    outputsOf(errors).map((error) => ({ site: error.site, value: error[kind].sqnr })),
+  );
+  return heatMap(layers, rows, 'layer', scale);
+}
+
+function outputsOf(errors: Analysis['errors']['ptq']) {
+  return errors.filter(({ part }) => part !== 'weight' && part !== 'input');
 }
 
 function sensitivityHtml({ all, sites }: NonNullable<Analysis['sensitivity']>): string {
   return `<h2>Sensitivity</h2>
-<p>${escapeHtml(`How far the logits move: squared error relative to their square, and the predictions that change. With the whole plan ${all.error.toExponential(1)} and ${percent(all.changed)}.`)}</p>
+<p>${escapeHtml(`How far the logits move: squared error relative to their square, and the predictions that change. With the whole plan quantized the error is ${all.error.toExponential(1)}, and ${percent(all.changed)} change. A site that stands out in the first plot costs much by itself; one that lies low in the second is worth leaving in floats.`)}</p>
 <h3>With only this site quantized</h3>
-${layerChart(
-  sites.map(({ site, only }) => ({ site, value: only.error > 0 ? only.error : null })),
-  { name: 'error', logarithmic: true },
-)}
+${layerChart(sites.map(({ site, only }) => ({ site, value: only.error > 0 ? only.error : null })))}
 <h3>With all but this site quantized</h3>
-${layerChart(
-  sites.map(({ site, allBut }) => ({ site, value: allBut.error > 0 ? allBut.error : null })),
-  { name: 'error' },
-)}
+${layerChart(sites.map(({ site, allBut }) => ({ site, value: allBut.error > 0 ? allBut.error : null })))}
 ${tableHtml(sensitivityTable(sites, 12))}`;
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
 
-/** A line a place in the layers, over the layers. */
-function layerChart(values: readonly SiteValue[], axis: Parameters<typeof lineChart>[2]): string {
+/** A line a place in the layers, over the layers; both plots have the same kind of scale. */
+function layerChart(values: readonly SiteValue[]): string {
   const { layers, rows } = byLayer(values);
-  return lineChart(layers, rows, axis);
+  return lineChart(layers, rows, 'relative squared error');
 }
 
 interface SiteValue {

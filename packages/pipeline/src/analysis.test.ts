@@ -32,7 +32,7 @@ it('placeErrors averages the outputs of a place over the layers, the largest rel
 it('attentionFinding ranks attention by both measures', () => {
   const text = attentionFinding(errors);
   expect(text).toContain('Of the 3 outputs in a layer');
-  expect(text).toContain('the 1st largest accumulated error in relation to its size (15.0 dB');
+  expect(text).toContain('the largest accumulated error in relation to its size (15.0 dB');
   expect(text).toContain(
     'the 2nd largest mean squared error (0.30; the largest: encoder.layer.*.output.dense, 3.0)',
   );

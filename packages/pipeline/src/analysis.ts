@@ -68,9 +68,9 @@ export function attentionFinding(errors: readonly SiteError[]): string {
   const rankByMse = byMse.findIndex(({ part }) => part === 'attention') + 1;
   const worst = places[0]!;
   return (
-    `Of the ${places.length} outputs in a layer, attention's (the heads, before the output projection) has the ` +
-    `${ordinal(rank)} largest accumulated error in relation to its size (${decibels(sqnr)} on average over the layers; ` +
-    `the largest: ${worst.place}, ${decibels(worst.sqnr)}), and the ${ordinal(rankByMse)} largest mean squared error ` +
+    `Of the ${places.length} outputs in a layer, attention's (the heads, before the output projection) has ` +
+    `${largest(rank)} accumulated error in relation to its size (${decibels(sqnr)} on average over the layers; ` +
+    `the largest: ${worst.place}, ${decibels(worst.sqnr)}), and ${largest(rankByMse)} mean squared error ` +
     `(${mse.toPrecision(2)}; the largest: ${byMse[0]!.place}, ${byMse[0]!.mse.toPrecision(2)}).`
   );
 }
@@ -89,6 +89,7 @@ export function decibels(sqnr: number | null): string {
   return sqnr === null ? 'exact' : `${sqnr.toFixed(1)} dB`;
 }
 
-function ordinal(rank: number): string {
-  return rank === 1 ? '1st' : rank === 2 ? '2nd' : rank === 3 ? '3rd' : `${rank}th`;
+function largest(rank: number): string {
+  if (rank === 1) return 'the largest';
+  return `the ${rank === 2 ? '2nd' : rank === 3 ? '3rd' : `${rank}th`} largest`;
 }

@@ -4,12 +4,12 @@ import {
   barChart,
   escapeHtml,
   htmlPage,
+  listHtml,
   METRIC_NAMES,
   points,
   pValue,
   signedPoints,
   tableHtml,
-  warningsHtml,
 } from './page.ts';
 import { sortLanguages } from './results.ts';
 
@@ -114,6 +114,6 @@ export function evaluationPage(evaluation: Evaluation): string {
 ${barChart(languages, [...(against ? [series('before', against)] : []), series(against ? 'after' : 'score', evaluation)])}
 ${tableHtml(evaluationTable(evaluation))}
 <h2>Between languages</h2>
-${warningsHtml(evaluationSentences(evaluation))}`,
+${listHtml(evaluationSentences(evaluation))}`,
   );
 }

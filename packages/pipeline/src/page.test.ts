@@ -22,10 +22,24 @@ it('heatMap of nothing is nothing, and of one value a map', () => {
   expect(texts(heatMap(['0'], [{ name: 'query', values: [7] }], 'layer'))).toContain('7.0');
 });
 
+it('heatMap colours by the scale that it is given', () => {
+  const rows = [{ name: 'query', values: [10, 20] }];
+  const fill = (svg: string) => svg.match(/<path[^>]*fill="(?!none)([^"]*)"/g);
+  const own = heatMap(['0', '1'], rows, 'layer');
+  expect(fill(heatMap(['0', '1'], rows, 'layer', { min: 10, max: 20 }))).toEqual(fill(own));
+  expect(fill(heatMap(['0', '1'], rows, 'layer', { min: 0, max: 20 }))).not.toEqual(fill(own));
+});
+
+it('lineChart writes the powers of ten of its scale', () => {
+  const svg = lineChart(['0', '1'], [{ name: 'query', values: [3e-7, 0.02] }], 'error');
+  expect(texts(svg)).toEqual(expect.arrayContaining(['1e-6', '1e-5', '1e-3', 'error']));
+  expect(svg).toContain('<li style="--colour: #808080">query</li>');
+});
+
 it("charts take the colour of the page's text", () => {
   const ranges = [{ low: 40, high: 60 }];
   const bars = barChart(['en'], [{ name: 'fp32', values: [50], ranges }]);
-  const lines = lineChart(['0'], [{ name: 'query', values: [1] }], { name: 'error' });
+  const lines = lineChart(['0'], [{ name: 'query', values: [1] }], 'error');
   for (const svg of [bars, lines, heatMap(['0'], [{ name: 'query', values: [7] }], 'layer')]) {
     const outsideCells = svg.replace(/<text[^>]*>7\.0<\/text>/, '');
     for (const [text] of outsideCells.matchAll(/<text[^>]*>/g)) expect(text).toContain('fill="currentColor"');

@@ -1,12 +1,12 @@
 import { BarChart, CustomChart, HeatmapChart, LineChart } from 'echarts/charts';
-import { GridComponent, LegendComponent, VisualMapComponent } from 'echarts/components';
+import { GridComponent, VisualMapComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import type { Range95 } from './comparison.ts';
 
 use([
   ...[BarChart, CustomChart, HeatmapChart, LineChart],
-  ...[GridComponent, LegendComponent, VisualMapComponent, SVGRenderer],
+  ...[GridComponent, VisualMapComponent, SVGRenderer],
 ]);
 
 /** Okabe and Ito's palette, which colour-blind readers can tell apart; a grey that shows on white and on black. */
@@ -39,6 +39,12 @@ h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; } h3 { fon
 .lead { font-size: 1.1rem; } .note { color: var(--soft); }
 .warning { border-left: 4px solid #D55E00; background: var(--shade); margin: .5rem 0; padding: .4rem 1rem; }
 .scroll, .plot { overflow-x: auto; margin: 1rem 0; } .plot svg { display: block; width: 100%; min-width: 44rem; height: auto; }
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1.5rem 0; }
+.facts div { display: flex; flex-direction: column-reverse; justify-content: flex-end; background: var(--shade); padding: .6rem 1rem; } .facts dt { color: var(--soft); font-size: .9rem; }
+.facts dd { margin: 0; font-size: 1.6rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin: 1rem 0 0; padding: 0; list-style: none; font-size: .9rem; }
+.legend li::before { content: ""; display: inline-block; width: .8rem; height: .8rem; margin-right: .4rem; background: var(--colour); }
+.legend + .plot { margin-top: .3rem; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
@@ -49,7 +55,7 @@ pre { overflow-x: auto; background: var(--shade); padding: 1rem; font-size: .85r
   main { max-width: none; padding: 0; } pre { white-space: pre-wrap; } .plot svg { min-width: 0; }
   table { font-size: .7rem; } th, td { padding: .1rem .3rem; white-space: normal; }
   th:first-child, td:first-child { position: static; }
-  h2, h3 { break-after: avoid; } .plot, tr, .warning { break-inside: avoid; } .scroll, .plot { overflow: visible; }
+  h2, h3 { break-after: avoid; } .facts, .legend li::before { print-color-adjust: exact; } .plot, .facts, tr, .warning { break-inside: avoid; } .scroll, .plot { overflow: visible; }
 }
 `;
 
@@ -87,6 +93,21 @@ export function warningsHtml(sentences: readonly string[]): string {
   return sentences.map((text) => `<p class="warning">${escapeHtml(text)}</p>`).join('\n');
 }
 
+/** Sentences as a list. */
+export function listHtml(sentences: readonly string[]): string {
+  return sentences.length === 0
+    ? ''
+    : `<ul>${sentences.map((text) => `<li>${escapeHtml(text)}</li>`).join('')}</ul>`;
+}
+
+/** What a page comes down to: each value, and what it is. */
+export function factsHtml(facts: readonly (readonly [value: string, name: string])[]): string {
+  const parts = facts.map(
+    ([value, name]) => `<div><dt>${escapeHtml(name)}</dt><dd>${escapeHtml(value)}</dd></div>`,
+  );
+  return `<dl class="facts">${parts.join('')}</dl>`;
+}
+
 /** Rows of text as a table; the first row is its head. */
 export function tableHtml(rows: readonly (readonly string[])[]): string {
   const [head, ...body] = rows;
@@ -109,34 +130,49 @@ export interface BarSeries {
   readonly ranges?: readonly Range95[];
 }
 
-/** A bar chart as SVG. */
+/** A bar chart of points of 100 as SVG. */
 export function barChart(
   categories: readonly string[],
   series: readonly BarSeries[],
   colours: readonly string[] = COLOURS,
 ): string {
-  return plot(340, {
-    legend: { top: 0, left: 40, textStyle: INK, data: series.map(({ name }) => name) },
-    grid: { left: 40, right: 10, top: 40, bottom: 30 },
+  const chart = plot(320, {
+    grid: { left: 40, right: 10, top: 30, bottom: 25 },
     xAxis: {
       type: 'category',
       data: [...categories],
       axisLabel: { interval: 0, ...INK },
       axisLine: { lineStyle: INK },
     },
-    yAxis: { type: 'value', axisLabel: INK, splitLine: { lineStyle: FAINT } },
+    yAxis: {
+      ...{ type: 'value', name: 'points', nameTextStyle: INK },
+      ...{ axisLabel: INK, splitLine: { lineStyle: FAINT } },
+    },
     series: series.flatMap((one, place) => [
       bars(one, colours[place % colours.length]!),
       ...whiskers(one, place, series.length),
     ]),
   });
+  return `${legend(series, colours)}${chart}`;
 }
 
-/** Values of rows in columns as SVG, each written in its cell; low values stand out. A value that is null leaves a gap. */
+/** What the colours stand for: beside the plot, so that a narrow screen shows all of it. */
+function legend(series: readonly { readonly name: string }[], colours: readonly string[]): string {
+  const items = series.map(
+    ({ name }, i) => `<li style="--colour: ${colours[i % colours.length]}">${escapeHtml(name)}</li>`,
+  );
+  return `<ul class="legend">${items.join('')}</ul>`;
+}
+
+/**
+ * Values of rows in columns as SVG, each written in its cell; low values stand out. A value that is null leaves a gap. Maps that are to
+ * be compared get one scale.
+ */
 export function heatMap(
   columns: readonly string[],
   rows: readonly { readonly name: string; readonly values: readonly (number | null)[] }[],
   axis: string,
+  scale?: { readonly min: number; readonly max: number },
 ): string {
   const cells = rows.flatMap(({ values }, row) =>
     values.flatMap((value, column) =>
@@ -145,7 +181,7 @@ export function heatMap(
   );
   if (cells.length === 0) return '';
   const found = cells.map(([, , value]) => value);
-  const [min, max] = [Math.min(...found), Math.max(...found)];
+  const { min, max } = scale ?? { min: Math.min(...found), max: Math.max(...found) };
   // From three tenths of the scale on, dark text reads better than white text.
   const label = (value: number) => ({ color: value - min > 0.3 * (max - min) ? '#1b1f24' : '#ffffff' });
   return plot(70 + 26 * rows.length, {
@@ -185,30 +221,37 @@ function plot(height: number, option: Parameters<ReturnType<typeof init>['setOpt
   return `<div class="plot">${svg}</div>`;
 }
 
-/** Lines over categories as SVG; a value that is null leaves a gap. */
+/** Lines over layers as SVG, on a logarithmic scale; a value that is null leaves a gap. */
 export function lineChart(
-  categories: readonly string[],
+  layers: readonly string[],
   series: readonly { readonly name: string; readonly values: readonly (number | null)[] }[],
-  axis: { readonly name: string; readonly logarithmic?: boolean },
+  axis: string,
 ): string {
-  return plot(340, {
+  const chart = plot(320, {
     color: COLOURS,
-    legend: { top: 0, left: 40, textStyle: INK, data: series.map(({ name }) => name) },
-    grid: { left: 70, right: 10, top: 60, bottom: 40 },
+    grid: { left: 55, right: 10, top: 30, bottom: 40 },
     xAxis: {
       ...{ type: 'category', name: 'layer', nameLocation: 'middle', nameGap: 25, nameTextStyle: INK },
-      ...{ data: [...categories], axisLabel: INK, axisLine: { lineStyle: INK } },
+      ...{ data: [...layers], axisLabel: INK, axisLine: { lineStyle: INK } },
     },
     yAxis: {
-      ...{ type: axis.logarithmic ? 'log' : 'value', name: axis.name, nameTextStyle: INK, scale: true },
-      ...{ axisLabel: INK, splitLine: { lineStyle: FAINT } },
+      ...{ type: 'log', name: axis, nameTextStyle: { ...INK, align: 'left' }, scale: true },
+      ...{ axisLabel: { ...INK, formatter: powerOfTen }, splitLine: { lineStyle: FAINT } },
     },
     series: series.map(({ name, values }) => ({
       type: 'line' as const,
       name,
+      symbol: 'circle',
+      symbolSize: 6,
       data: values.map((value) => value ?? '-'),
     })),
   });
+  return `${legend(series, COLOURS)}${chart}`;
+}
+
+/** 0.0000099999 is 1e-5. */
+function powerOfTen(value: number): string {
+  return value.toExponential(0).replace('e+', 'e');
 }
 
 // Whiskers would use up colours of the palette, were it left to the chart.

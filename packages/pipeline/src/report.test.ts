@@ -38,8 +38,12 @@ const results: Results = {
 
 it('says what the student on disk is worth, whichever method made it', () => {
   expect(reportPage(results)).toContain(
-    'The quantized student, PTQ, is 4.0 times smaller and scores 80.0 on average over 2 languages, where the fp32 teacher scores 85.0 (−5.00 points).',
+    'The quantized student, PTQ, is 4.0 times smaller and scores 80.0 on average over 2 languages, where the fp32 teacher scores 85.0 (−5.00 points). It lost significantly in de.',
   );
+  expect(reportPage(results)).toContain('<dt>languages lost significantly</dt><dd>1 of 2</dd>');
+  expect(reportPage(results)).toContain('<dt>points in de, the largest loss</dt><dd>−10.00</dd>');
+  const better = { ...results, changes: { ptqMinMax: { en: same, de: same } } };
+  expect(reportPage(better)).toContain('No language lost significantly.');
 });
 
 it('warns in words', () => {
@@ -51,8 +55,8 @@ it('warns in words', () => {
     'PTQ min-max lost significantly in de.',
     'The finished integer model of ptq is not the model that was trained: 50.0 % of its predictions are the same.',
     '3 dev examples were longer than the model takes: their ends were left out.',
-    'A line was empty.',
   ]);
+  expect(reportPage(results)).toContain('<li>A line was empty.</li>');
 });
 
 it('has the size by part where the run measured it, and the whole file always', () => {

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { Analysis } from './analysis.ts';
 import { analysisHtml } from './analysis-page.ts';
 import { languagesThat } from './comparison.ts';
@@ -5,7 +7,9 @@ import {
   barChart,
   COLOURS,
   escapeHtml,
+  factsHtml,
   htmlPage,
+  listHtml,
   METRIC_NAMES,
   points,
   pValue,
@@ -31,13 +35,17 @@ export function reportPage(results: Results, analysis?: Analysis): string {
   const { out } = results.config;
   return htmlPage(
     `sdq: ${results.task}`,
-    `<p class="lead">${lead(results)}</p>
+    `<p class="note">${escapeHtml(subject(results))}</p>
+<p class="lead">${lead(results)}</p>
+${facts(results)}
 ${warningsHtml(warnings(results))}
+${listHtml(notes(results))}
 <h2>Score per language</h2>
 <p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot. The lines on the bars are 95 % bootstrap intervals: they hold the chance in the choice of examples, not that of another seed.</p>
 ${scoreChart(results)}
 ${tableHtml(scoreTable(results.scores, results.config))}
 <h2>Change against fp32</h2>
+<p>${escapeHtml(changeSentence(results))}</p>
 ${changeChart(results)}
 <p>In points of 100, with the p value of a paired test by approximate randomisation, adjusted for the number of languages by Holm's method. Differences with a p of .05 or more may be chance.</p>
 ${tableHtml(changeRows(results))}
@@ -51,7 +59,7 @@ ${analysis ? analysisHtml(analysis) : notAnalyzed(results)}
 <h2>How to repeat it</h2>
 <pre>${escapeHtml(`sdq run --config ${quoted(`${out}/config.json`)} --out ${quoted(`${out}-again`)}`)}</pre>
 <p>The run's <code>config.json</code> has the whole configuration, seed included; its folders are relative to where the command is given.</p>
-<pre>${escapeHtml(JSON.stringify(results.config, null, 2))}</pre>
+<details><summary>The whole configuration</summary><pre>${escapeHtml(JSON.stringify(results.config, null, 2))}</pre></details>
 <p class="note">${escapeHtml(`${versions.join(', ')}; ${results.backend}; ${results.machine}.`)}</p>`,
   );
 }
@@ -83,8 +91,80 @@ function lead(results: Results): string {
   const ratio = results.bytes.fp32 / results.bytes[student]!;
   return escapeHtml(
     `The quantized student, ${studentLabel(student, results)}, is ${ratio.toFixed(1)} times smaller and scores ${points(score)} on average over ` +
-      `${Object.keys(results.scores.fp32!).length} languages, where the fp32 teacher scores ${points(fp32)} (${signedPoints(score - fp32)} points).`,
+      `${Object.keys(results.scores.fp32!).length} languages, where the fp32 teacher scores ${points(fp32)} (${signedPoints(score - fp32)} points). ` +
+      verdict(results, student),
   );
+}
+
+function verdict(results: Results, student: string): string {
+  const changes = changesOf(results, student);
+  const lost = languagesThat('lost', changes);
+  return lost.length === 0
+    ? 'No language lost significantly.'
+    : `It lost significantly in ${lost.join(', ')}.`;
+}
+
+/** The student's changes against fp32; "ptq" is one of two versions under another name. */
+function changesOf({ changes, scores }: Results, student: string) {
+  const same = Object.keys(changes).find((version) => isDeepStrictEqual(scores[version], scores[student]));
+  return changes[student] ?? (same === undefined ? {} : changes[same]!);
+}
+
+/** What the page is about: what started the run, and how. */
+function subject({ config, examples, metric }: Results): string {
+  const { model, teacher, plan, seed } = config;
+  const start = teacher === undefined ? basename(model) : `the teacher ${teacher}`;
+  const counts = Object.values(examples);
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  return [
+    start,
+    typeof plan === 'string' ? plan.toUpperCase() : 'a plan of its own',
+    `seed ${seed}`,
+    `${METRIC_NAMES[metric] ?? metric} on ${fewest === most ? fewest : `${fewest} to ${most}`} dev examples a language`,
+  ].join(' · ');
+}
+
+/** The report in four numbers. */
+function facts(results: Results): string {
+  const student = studentOf(results);
+  if (student === undefined) return '';
+  const { bytes, average } = results;
+  const changes = changesOf(results, student);
+  const languages = Object.keys(changes);
+  const worst = languages.sort((a, b) => changes[a]!.difference - changes[b]!.difference)[0];
+  const lost = languagesThat('lost', changes).length;
+  return factsHtml([
+    [
+      megabytes(bytes[student]!),
+      `on disk, ${((100 * bytes[student]!) / bytes.fp32).toFixed(1)} % of fp32's ${megabytes(bytes.fp32)}`,
+    ],
+    [points(average[student]!), `average score; fp32 ${points(average.fp32!)}`],
+    ...(worst === undefined
+      ? []
+      : ([
+          [`${lost} of ${languages.length}`, 'languages lost significantly'],
+          [
+            `${signedPoints(changes[worst]!.difference)}`,
+            `points in ${worst}, ${changes[worst]!.difference < 0 ? 'the largest loss' : 'the least change'}`,
+          ],
+        ] as const)),
+  ]);
+}
+
+/** What the plot of changes shows. */
+function changeSentence(results: Results): string {
+  const all = Object.entries(results.changes).flatMap(([version, changes]) =>
+    Object.entries(changes).map(([language, change]) => ({ version, language, ...change })),
+  );
+  const worst = all.sort((a, b) => a.difference - b.difference)[0];
+  if (worst === undefined) return 'No version was compared.';
+  const name = versionLabel(worst.version, results.config);
+  const largest =
+    worst.difference < 0
+      ? `The largest loss is ${points(-worst.difference)} points, of ${name} in ${worst.language}`
+      : 'No version scores lower in any language';
+  const lost = all.filter(({ verdict }) => verdict === 'lost').length;
+  return `${largest}; of ${all.length} changes ${lost === 0 ? 'none is a loss that is significant' : `${lost} are losses that are significant`}.`;
 }
 
 function warnings(results: Results): string[] {
@@ -124,10 +204,14 @@ function warnings(results: Results): string[] {
   }
   const cut = Object.values(results.cut).reduce((sum, count) => sum + count, 0);
   if (cut > 0) found.push(`${cut} dev examples were longer than the model takes: their ends were left out.`);
-  if (results.unofficialLanguages.length > 0) {
-    found.push(`Beyond the official benchmark's languages: ${results.unofficialLanguages.join(', ')}.`);
-  }
-  return [...found, ...results.remarks];
+  return found;
+}
+
+/** What is good to know, and no reason for doubt. */
+function notes({ unofficialLanguages, remarks }: Results): string[] {
+  return unofficialLanguages.length === 0
+    ? [...remarks]
+    : [`Beyond the official benchmark's languages: ${unofficialLanguages.join(', ')}.`, ...remarks];
 }
 
 function scoreChart(results: Results): string {
