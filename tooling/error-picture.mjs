@@ -21,14 +21,14 @@ export function layerTable(markdown) {
   return { columns: head, rows: rows.map((row) => row.map(Number)) };
 }
 
-/** The picture, on white, so that it reads in dark pages too. */
+/** The picture, without a ground and in colours that read on white and on black. */
 export function picture({ columns, rows }) {
-  const colours = { heads: '#D55E00', layer: '#0072B2' };
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 760, height: 340 });
-  const ink = { color: '#24292f', fontSize: 13 };
+  const colours = { heads: '#D55E00', layer: '#2E8BC9' };
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 600, height: 340 });
+  const ink = { color: '#7a7a7a', fontSize: 14 };
   chart.setOption({
     animation: false,
-    backgroundColor: '#ffffff',
+    backgroundColor: 'transparent',
     legend: { top: 8, itemWidth: 36, textStyle: ink },
     grid: { left: 62, right: 18, top: 46, bottom: 46 },
     xAxis: {
@@ -48,11 +48,12 @@ export function picture({ columns, rows }) {
       nameGap: 40,
       nameTextStyle: ink,
       axisLabel: ink,
-      splitLine: { lineStyle: { color: '#d0d7de' } },
+      splitLine: { lineStyle: { color: '#7a7a7a', opacity: 0.3 } },
     },
     series: columns.slice(1).map((name, i) => ({
       type: 'line',
       name,
+      symbol: 'circle',
       symbolSize: 6,
       color: colours[name.split(',')[0]],
       lineStyle: { width: 2.5, type: name.endsWith('PTQ') ? 'dashed' : 'solid' },
