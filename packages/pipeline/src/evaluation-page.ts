@@ -110,10 +110,10 @@ export function evaluationPage(evaluation: Evaluation): string {
   return htmlPage(
     `sdq: ${evaluation.task}`,
     `<p class="lead">${escapeHtml(`${kind(evaluation)}${against ? `, compared with ${kind(against)}` : ''}`)}</p>
+${listHtml(evaluationSentences(evaluation))}
+<h2>Score per language</h2>
 <p>${escapeHtml(metric)}, in points of 100; lines and intervals hold the true score with 95 % confidence (bootstrap).</p>
 ${barChart(languages, [...(against ? [series('before', against)] : []), series(against ? 'after' : 'score', evaluation)])}
-${tableHtml(evaluationTable(evaluation))}
-<h2>Between languages</h2>
-${listHtml(evaluationSentences(evaluation))}`,
+${tableHtml(evaluationTable(evaluation))}`,
   );
 }

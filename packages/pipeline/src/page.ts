@@ -49,7 +49,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { padding: .2rem .6rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: var(--paper); }
 tr.mean td { font-weight: 600; }
-@media (max-width: 40rem) { th:first-child, td:first-child { white-space: normal; min-width: 5rem; overflow-wrap: anywhere; } }
+@media (max-width: 40rem) { th:first-child, td:first-child { white-space: normal; min-width: 6.5rem; overflow-wrap: anywhere; } }
 pre { overflow-x: auto; background: var(--shade); padding: 1rem; font-size: .85rem; }
 @media print {
   main { max-width: none; padding: 0; } pre { white-space: pre-wrap; } .plot svg { min-width: 0; }
