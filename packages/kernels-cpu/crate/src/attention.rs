@@ -1,16 +1,23 @@
 //! Self-attention over packed sequences: softmax(q k^T / sqrt(d)) v per sequence and head. No probabilities are
 //! kept: the backward pass recomputes them from the rows' log-sums (Dao et al. 2022, "FlashAttention").
+//!
+//! Scores lie as [keys, queries], so that each vector lane is one query: the softmax then needs no sums across lanes,
+//! and no key is padding.
 
-use crate::lanes::{fma, sum_pairs};
-use crate::math::exp;
-use crate::matmul::{View, multiply_tile};
-use crate::softmax::softmax_rows;
+use crate::lanes::{LANES, fma, larger};
+use crate::math::exp2;
+use crate::matmul::View;
+use crate::prefetch::prefetch_rows;
+use crate::small_products::multiply_small;
 use crate::threads::Floats;
-use crate::threads::{Shared, for_each, with_scratch};
+use crate::threads::{Shared, for_each, thread_count, with_scratch};
 use napi_derive::napi;
+use std::f32::consts::LOG2_E;
+use std::f64::consts::LN_2;
+use std::ops::Range;
 
-/// Query rows whose scores are held at a time.
-pub const QUERY_ROWS: usize = 128;
+/// Queries whose scores are held at a time: two vectors of the widest path.
+const QUERIES: usize = 2 * LANES;
 
 /// Where the sequences and heads lie in the packed rows.
 pub struct Layout<'a> {
@@ -52,7 +59,7 @@ impl Layout<'_> {
     }
 
     /// Each head of each sequence that has tokens, as (head, rows): the longest sequences first.
-    pub fn units(&self) -> Vec<(usize, std::ops::Range<usize>)> {
+    pub fn units(&self) -> Vec<(usize, Range<usize>)> {
         let mut sequences: Vec<_> = self
             .offsets
             .windows(2)
@@ -60,70 +67,316 @@ impl Layout<'_> {
             .collect();
         sequences.retain(|rows| !rows.is_empty());
         sequences.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
-        let heads = |rows: std::ops::Range<usize>| (0..self.heads).map(move |head| (head, rows.clone()));
+        let heads = |rows: Range<usize>| (0..self.heads).map(move |head| (head, rows.clone()));
         sequences.into_iter().flat_map(heads).collect()
     }
 
-    /// Runs `job(head, rows of one sequence)` for each unit.
-    fn for_each_unit(&self, job: impl Fn(usize, std::ops::Range<usize>) + Send + Sync) {
+    /// Runs `job(head, rows of one sequence, operands there, those of a later unit)` for each unit; the operands are
+    /// `data`.
+    fn for_each_unit<const N: usize>(
+        &self,
+        data: [&[f32]; N],
+        job: impl Fn(usize, Range<usize>, Operands<N>, Option<Operands<N>>) + Send + Sync,
+    ) {
         let units = self.units();
-        for_each(units.len(), |unit| job(units[unit].0, units[unit].1.clone()));
+        let operands = |(head, rows): &(usize, Range<usize>)| Operands {
+            views: data.map(|data| self.view(data, rows.start, *head)),
+            length: rows.len(),
+            d: self.width(),
+        };
+        for_each(units.len(), |unit| {
+            let (head, rows) = units[unit].clone();
+            let later = units.get(unit + thread_count()).map(operands);
+            job(head, rows, operands(&units[unit]), later);
+        });
     }
 
     /// One head's features from row `row` on.
     pub fn view<'a>(&self, data: &'a [f32], row: usize, head: usize) -> View<'a> {
         View::rows(&data[row * self.hidden + head * self.width()..], self.hidden)
     }
+
+    /// One head's features of one row.
+    fn range(&self, row: usize, head: usize) -> Range<usize> {
+        let start = row * self.hidden + head * self.width();
+        start..start + self.width()
+    }
 }
 
-/// p = exp(scores - log_sum), and ds = p * (dp - sum_j(p dp)) in place of dp.
-#[inline(always)]
-fn score_gradients_body<const FMA: bool>(scores: &mut [f32], dp: &mut [f32], width: usize, log_sums: &[f32]) {
-    let rows = scores
-        .chunks_exact_mut(width)
-        .zip(dp.chunks_exact_mut(width))
-        .zip(log_sums);
-    for ((p, dp), &log_sum) in rows {
-        for value in p.iter_mut() {
-            *value = exp::<FMA>(*value - log_sum);
+/// Matrices [length, d] of one head of one sequence.
+#[derive(Clone, Copy)]
+pub struct Operands<'a, const N: usize> {
+    pub views: [View<'a>; N],
+    pub length: usize,
+    pub d: usize,
+}
+
+impl<const N: usize> Operands<'_, N> {
+    /// Brings as large a part of these closer to this core as `part` is of `whole`.
+    fn prefetch(&self, part: &Range<usize>, whole: usize) {
+        let rows = self.length * part.start / whole..self.length * part.end / whole;
+        for view in self.views {
+            prefetch_rows(view, rows.clone(), self.d);
         }
-        let expected = sum_pairs(p, dp, |p, dp| p * dp);
-        for (dp, &p) in dp.iter_mut().zip(p.iter()) {
-            *dp = fma::<FMA>(p, *dp, -(p * expected));
+    }
+}
+
+/// Runs `job` with scratch memory of these lengths, of any content, each part beginning at a cache line.
+fn with_parts<const N: usize>(lengths: [usize; N], job: impl FnOnce([&mut [f32]; N])) {
+    let whole_lines = |length: usize| length.next_multiple_of(LANES);
+    let total: usize = lengths.into_iter().map(whole_lines).sum();
+    with_scratch(total + LANES, |scratch| {
+        let start = scratch.as_ptr().align_offset(LANES * size_of::<f32>()).min(LANES);
+        let mut rest = &mut scratch[start..];
+        job(lengths.map(|length| {
+            let (part, after) = std::mem::take(&mut rest).split_at_mut(whole_lines(length));
+            rest = after;
+            &mut part[..length]
+        }));
+    });
+}
+
+fn from_row(x: View, row: usize) -> View {
+    View {
+        data: &x.data[row * x.row_step..],
+        ..x
+    }
+}
+
+/// out [rows, width] = the rows of x [.., d], with zeros after them.
+#[inline(always)]
+fn copy_rows_body<const FMA: bool>(x: View, d: usize, width: usize, out: &mut [f32]) {
+    for (row, out) in out.chunks_exact_mut(width).enumerate() {
+        out[..d].copy_from_slice(&x.data[row * x.row_step..][..d]);
+        out[d..].fill(0.0);
+    }
+}
+
+per_path! { fn copy_rows(x: View, d: usize, width: usize, out: &mut [f32]) = copy_rows_body }
+
+/// out [d, width] = the first `count` rows of x [.., d] as columns, with zeros after them.
+fn copy_columns(x: View, count: usize, width: usize, out: &mut [f32]) {
+    let d = out.len() / width;
+    let row = |index: usize| &x.data[index * x.row_step..][..d];
+    for first in (0..count).step_by(4) {
+        let rows: [_; 4] = std::array::from_fn(|i| row((first + i).min(count - 1)));
+        let fours = rows.map(|row| row.as_chunks::<4>());
+        for four in 0..d / 4 {
+            let columns = transposed(fours.map(|(fours, _)| fours[four]));
+            for (i, column) in columns.iter().enumerate() {
+                out[(4 * four + i) * width + first..][..4].copy_from_slice(column);
+            }
+        }
+        for column in d / 4 * 4..d {
+            let values = rows.map(|row| row[column]);
+            out[column * width + first..][..4].copy_from_slice(&values);
+        }
+    }
+    if count < width {
+        for column in out.chunks_exact_mut(width) {
+            column[count..].fill(0.0);
+        }
+    }
+}
+
+/// A transposed block. (Plain loops over arrays are compiled to scalar code here.)
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    use std::arch::x86_64::{__m128, _MM_TRANSPOSE4_PS};
+    // SAFETY: a vector is four floats; every such CPU has the instructions.
+    unsafe {
+        let [mut a, mut b, mut c, mut d]: [__m128; 4] = std::mem::transmute(rows);
+        _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+        std::mem::transmute([a, b, c, d])
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn transposed(rows: [[f32; 4]; 4]) -> [[f32; 4]; 4] {
+    std::array::from_fn(|column| rows.map(|row| row[column]))
+}
+
+/// Replaces scores [keys, width] by exp(scale * score - the query's largest), and leaves each query's sum of these in
+/// `sums` [width] and log(sum(exp(scale * score))) in `log_sums`, as far as that goes.
+#[inline(always)]
+fn exponentials_body<const FMA: bool>(
+    scores: &mut [f32],
+    width: usize,
+    scale: f32,
+    sums: &mut [f32],
+    log_sums: &mut [f32],
+) {
+    let factor = scale * LOG2_E;
+    for first in (0..width).step_by(LANES) {
+        let mut largest = [f32::NEG_INFINITY; LANES];
+        for scores in scores.chunks_exact(width) {
+            let scores = &scores[first..first + LANES];
+            for i in 0..LANES {
+                largest[i] = larger(scores[i], largest[i]);
+            }
+        }
+        let shifts = largest.map(|largest| largest * factor);
+        let mut sum = [0f32; LANES];
+        for scores in scores.chunks_exact_mut(width) {
+            let scores = &mut scores[first..first + LANES];
+            for i in 0..LANES {
+                scores[i] = exp2::<FMA>(fma::<FMA>(scores[i], factor, -shifts[i]));
+                sum[i] += scores[i];
+            }
+        }
+        sums[first..first + LANES].copy_from_slice(&sum);
+        for (i, log_sum) in log_sums.iter_mut().skip(first).take(LANES).enumerate() {
+            *log_sum = (f64::from(shifts[i]) * LN_2) as f32 + sum[i].ln();
         }
     }
 }
 
 per_path! {
-    fn score_gradients(scores: &mut [f32], dp: &mut [f32], width: usize, log_sums: &[f32]) = score_gradients_body
+    fn exponentials(scores: &mut [f32], width: usize, scale: f32, sums: &mut [f32], log_sums: &mut [f32])
+        = exponentials_body
 }
 
-/// One head's attention of `count` query rows over a sequence of `length`: out [count, d], `row_step` apart, with
-/// `scores` as scratch memory; the rows' log-sums go to `log_sums`, as far as that goes.
-///
-/// # Safety
-/// The rows of d floats from `out` on must be valid and not be used by others meanwhile.
-pub unsafe fn attend(
-    queries: View,
-    keys: View,
-    values: View,
-    (count, length, d): (usize, usize, usize),
-    scores: &mut [f32],
-    log_sums: &mut [f32],
-    out: *mut f32,
-    row_step: usize,
-) {
-    let scores = &mut scores[..count * length];
-    let scale = 1.0 / (d as f32).sqrt();
-    // SAFETY: the scratch holds count rows of `length`; the caller vouches for `out`.
-    unsafe {
-        let target = scores.as_mut_ptr();
-        let keys = keys.transposed();
-        multiply_tile(count, length, d, queries, keys, target, length, scale, false);
-        softmax_rows(scores, length, log_sums);
-        let scores = View::rows(scores, length);
-        multiply_tile(count, d, length, scores, values, out, row_step, 1.0, false);
+/// Divides each row of x [.., width] by its divisor.
+#[inline(always)]
+fn divide_rows_body<const FMA: bool>(x: &mut [f32], width: usize, divisors: &[f32]) {
+    for (row, divisor) in x.chunks_exact_mut(width).zip(divisors) {
+        let factor = 1.0 / divisor;
+        for value in row {
+            *value *= factor;
+        }
     }
+}
+
+per_path! { fn divide_rows(x: &mut [f32], width: usize, divisors: &[f32]) = divide_rows_body }
+
+/// One head's attention of a sequence over itself, given q, k, v: calls `write` with each row and its context [d]; the
+/// rows' log-sums go to `log_sums`, as far as that goes. `later` is what this thread will probably take next. (`write`
+/// must not take scratch memory.)
+pub fn attend(
+    operands: Operands<3>,
+    later: Option<Operands<3>>,
+    log_sums: &mut [f32],
+    mut write: impl FnMut(usize, &[f32]),
+) {
+    let Operands { length, d, .. } = operands;
+    let [queries, keys, values] = operands.views;
+    let scale = 1.0 / (d as f32).sqrt();
+    let width = d.next_multiple_of(LANES);
+    let most = QUERIES.min(length.next_multiple_of(LANES));
+    let lengths = [length * width, d * most, length * most, most * width, most];
+    with_parts(lengths, |[v, q, scores, context, sums]| {
+        copy_rows(values, d, width, v);
+        for first in (0..length).step_by(QUERIES) {
+            let count = QUERIES.min(length - first);
+            let lanes = count.next_multiple_of(LANES);
+            let (q, scores) = (&mut q[..d * lanes], &mut scores[..length * lanes]);
+            let context = &mut context[..count * width];
+            copy_columns(from_row(queries, first), count, lanes, q);
+            if let Some(later) = &later {
+                later.prefetch(&(first..first + count), length);
+            }
+            multiply_small(d, keys, q, lanes, scores, false);
+            let reached = first.min(log_sums.len())..(first + count).min(log_sums.len());
+            exponentials(scores, lanes, scale, sums, &mut log_sums[reached]);
+            let probabilities = View::rows(scores, lanes).transposed();
+            multiply_small(length, probabilities, v, width, context, false);
+            divide_rows(context, width, sums);
+            for (row, context) in context.chunks_exact(width).enumerate() {
+                write(first + row, &context[..d]);
+            }
+        }
+    });
+}
+
+/// p = exp(scale * score - log_sum) in place of the scores [keys, width], and scale * ds = scale * p * (dp - sum(p dp))
+/// in place of dp.
+#[inline(always)]
+fn score_gradients_body<const FMA: bool>(
+    scores: &mut [f32],
+    dp: &mut [f32],
+    width: usize,
+    scale: f32,
+    log_sums: &[f32],
+) {
+    let factor = scale * LOG2_E;
+    for first in (0..width).step_by(LANES) {
+        let mut shifts = [0f32; LANES];
+        for (shift, log_sum) in shifts.iter_mut().zip(log_sums.iter().skip(first)) {
+            *shift = log_sum * LOG2_E;
+        }
+        let mut expected = [0f32; LANES];
+        for (p, dp) in scores.chunks_exact_mut(width).zip(dp.chunks_exact(width)) {
+            let (p, dp) = (&mut p[first..first + LANES], &dp[first..first + LANES]);
+            for i in 0..LANES {
+                p[i] = exp2::<FMA>(fma::<FMA>(p[i], factor, -shifts[i]));
+                expected[i] = fma::<FMA>(p[i], dp[i], expected[i]);
+            }
+        }
+        for (p, dp) in scores.chunks_exact(width).zip(dp.chunks_exact_mut(width)) {
+            let (p, dp) = (&p[first..first + LANES], &mut dp[first..first + LANES]);
+            for i in 0..LANES {
+                dp[i] = scale * p[i] * (dp[i] - expected[i]);
+            }
+        }
+    }
+}
+
+per_path! {
+    fn score_gradients(scores: &mut [f32], dp: &mut [f32], width: usize, scale: f32, log_sums: &[f32])
+        = score_gradients_body
+}
+
+/// The gradients of `attend`, given q, k, v, dy: calls `write` with 0 for dq, 1 for dk and 2 for dv, each row and its
+/// gradient [d].
+fn attend_grad(
+    operands: Operands<4>,
+    later: Option<Operands<4>>,
+    log_sums: &[f32],
+    mut write: impl FnMut(usize, usize, &[f32]),
+) {
+    let Operands { length, d, .. } = operands;
+    let [queries, keys, values, dy] = operands.views;
+    let scale = 1.0 / (d as f32).sqrt();
+    let width = d.next_multiple_of(LANES);
+    let most = QUERIES.min(length.next_multiple_of(LANES));
+    let (all, block, columns, area) = (length * width, most * width, d * most, length * most);
+    let lengths = [all, all, all, block, block, block, columns, area, area];
+    with_parts(
+        lengths,
+        |[k, dk, dv, q_rows, dy_rows, dq, columns, scores, dp]| {
+            copy_rows(keys, d, width, k);
+            for first in (0..length).step_by(QUERIES) {
+                let count = QUERIES.min(length - first);
+                let lanes = count.next_multiple_of(LANES);
+                let (queries, dy) = (from_row(queries, first), from_row(dy, first));
+                let columns = &mut columns[..d * lanes];
+                let (scores, dp) = (&mut scores[..length * lanes], &mut dp[..length * lanes]);
+                let dq = &mut dq[..count * width];
+                copy_columns(queries, count, lanes, columns);
+                if let Some(later) = &later {
+                    later.prefetch(&(first..first + count), length);
+                }
+                multiply_small(d, View::rows(k, width), columns, lanes, scores, false);
+                copy_columns(dy, count, lanes, columns);
+                multiply_small(d, values, columns, lanes, dp, false);
+                score_gradients(scores, dp, lanes, scale, &log_sums[first..first + count]);
+                copy_rows(queries, d, width, &mut q_rows[..count * width]);
+                copy_rows(dy, d, width, &mut dy_rows[..count * width]);
+                let (p, ds) = (View::rows(scores, lanes), View::rows(dp, lanes));
+                multiply_small(count, p, dy_rows, width, dv, first > 0);
+                multiply_small(count, ds, q_rows, width, dk, first > 0);
+                multiply_small(length, ds.transposed(), k, width, dq, false);
+                for (row, dq) in dq.chunks_exact(width).enumerate() {
+                    write(0, first + row, &dq[..d]);
+                }
+            }
+            for (row, (dk, dv)) in dk.chunks_exact(width).zip(dv.chunks_exact(width)).enumerate() {
+                write(1, row, &dk[..d]);
+                write(2, row, &dv[..d]);
+            }
+        },
+    );
 }
 
 /// out [tokens, hidden] and log_sums [heads, tokens] of q, k, v [tokens, hidden].
@@ -138,8 +391,7 @@ pub fn attention(
     log_sums: Floats,
 ) {
     let layout = Layout::new(offsets, heads, q.len());
-    let (d, hidden) = (layout.width(), layout.hidden);
-    let tokens = q.len() / hidden;
+    let tokens = q.len() / layout.hidden;
     assert!(
         k.len() == q.len() && v.len() == q.len() && out.len() == q.len(),
         "q, k, v are not of one length"
@@ -149,27 +401,13 @@ pub fn attention(
         "the log-sums are not one a head and token"
     );
     let (out, log_sums) = (Shared::new(out), Shared::new(log_sums));
-    layout.for_each_unit(|head, rows| {
-        let length = rows.len();
-        with_scratch(QUERY_ROWS.min(length) * length, |scores| {
-            for first in (0..length).step_by(QUERY_ROWS) {
-                let count = QUERY_ROWS.min(length - first);
-                let at = rows.start + first;
-                let sums = head * tokens + at;
-                // SAFETY: each unit writes its own head's columns of its own sequence's rows, and its own log-sums.
-                unsafe {
-                    attend(
-                        layout.view(q, at, head),
-                        layout.view(k, rows.start, head),
-                        layout.view(v, rows.start, head),
-                        (count, length, d),
-                        scores,
-                        log_sums.part(sums..sums + count),
-                        out.address(at * hidden + head * d),
-                        hidden,
-                    );
-                }
-            }
+    layout.for_each_unit([q, k, v], |head, rows, operands, later| {
+        let sums = head * tokens + rows.start..head * tokens + rows.end;
+        // SAFETY: each unit writes its own log-sums.
+        let log_sums = unsafe { log_sums.part(sums) };
+        attend(operands, later, log_sums, |row, context| {
+            // SAFETY: each unit writes its own head's columns of its own sequence's rows.
+            unsafe { out.part(layout.range(rows.start + row, head)) }.copy_from_slice(context);
         });
     });
 }
@@ -189,8 +427,7 @@ pub fn attention_grad(
     dv: Floats,
 ) {
     let layout = Layout::new(offsets, heads, q.len());
-    let (d, hidden, scale) = (layout.width(), layout.hidden, layout.scale());
-    let tokens = q.len() / hidden;
+    let tokens = q.len() / layout.hidden;
     let lengths = [k.len(), v.len(), dy.len(), dq.len(), dk.len(), dv.len()];
     assert!(
         lengths.iter().all(|&length| length == q.len()),
@@ -200,68 +437,12 @@ pub fn attention_grad(
         log_sums.len() == layout.heads * tokens,
         "the log-sums are not one a head and token"
     );
-    let (dq, dk, dv) = (Shared::new(dq), Shared::new(dk), Shared::new(dv));
-    layout.for_each_unit(|head, rows| {
-        let length = rows.len();
-        let area = QUERY_ROWS.min(length) * length;
-        with_scratch(2 * area, |scratch| {
-            let (scores, dp) = scratch.split_at_mut(area);
-            for first in (0..length).step_by(QUERY_ROWS) {
-                let count = QUERY_ROWS.min(length - first);
-                let at = rows.start + first;
-                let (scores, dp) = (&mut scores[..count * length], &mut dp[..count * length]);
-                let keys = layout.view(k, rows.start, head);
-                let values = layout.view(v, rows.start, head).transposed();
-                let (queries, dy) = (layout.view(q, at, head), layout.view(dy, at, head));
-                let accumulate = first > 0;
-                // SAFETY: the scratch holds count rows of `length` twice; each unit writes its own head's columns of
-                // its own sequence's rows.
-                unsafe {
-                    let target = scores.as_mut_ptr();
-                    multiply_tile(
-                        count,
-                        length,
-                        d,
-                        queries,
-                        keys.transposed(),
-                        target,
-                        length,
-                        scale,
-                        false,
-                    );
-                    multiply_tile(count, length, d, dy, values, dp.as_mut_ptr(), length, 1.0, false);
-                    let sums = head * tokens + at;
-                    score_gradients(scores, dp, length, &log_sums[sums..sums + count]);
-                    let (p, ds) = (View::rows(scores, length), View::rows(dp, length));
-                    let start = rows.start * hidden + head * d;
-                    let target = dv.address(start);
-                    multiply_tile(
-                        length,
-                        d,
-                        count,
-                        p.transposed(),
-                        dy,
-                        target,
-                        hidden,
-                        1.0,
-                        accumulate,
-                    );
-                    let target = dk.address(start);
-                    multiply_tile(
-                        length,
-                        d,
-                        count,
-                        ds.transposed(),
-                        queries,
-                        target,
-                        hidden,
-                        scale,
-                        accumulate,
-                    );
-                    let target = dq.address(at * hidden + head * d);
-                    multiply_tile(count, d, length, ds, keys, target, hidden, scale, false);
-                }
-            }
+    let gradients = [dq, dk, dv].map(Shared::new);
+    layout.for_each_unit([q, k, v, dy], |head, rows, operands, later| {
+        let sums = &log_sums[head * tokens + rows.start..head * tokens + rows.end];
+        attend_grad(operands, later, sums, |which, row, gradient| {
+            // SAFETY: each unit writes its own head's columns of its own sequence's rows.
+            unsafe { gradients[which].part(layout.range(rows.start + row, head)) }.copy_from_slice(gradient);
         });
     });
 }

@@ -1,6 +1,6 @@
 //! The steps of an integer program: what each computes, and the one way in which rows leave a step.
 
-use crate::attention::{QUERY_ROWS, attend};
+use crate::attention::{Operands, attend};
 use crate::elementwise::{accumulate_block, tanh_block};
 use crate::gelu;
 use crate::int8::{PackedWeight, multiply};
@@ -8,7 +8,7 @@ use crate::layer_norm;
 use crate::matmul::View;
 use crate::quantize::{ByteGrid, quantize_bytes};
 use crate::quantized_linear::Dequantizer;
-use crate::threads::{Shared, block_range, for_each, with_scratch};
+use crate::threads::{Shared, block_range, for_each, thread_count, with_scratch};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -205,35 +205,24 @@ impl<'a> Columns<'a> {
 }
 
 /// Self-attention within each of `sequences`, longest first.
-pub fn attention([q, k, v]: [Columns; 3], sequences: &[Range<usize>], heads: usize, target: &Target) {
+pub fn attention(qkv: [Columns; 3], sequences: &[Range<usize>], heads: usize, target: &Target) {
     let d = target.width / heads;
-    for_each(sequences.len() * heads, |unit| {
-        let (head, rows) = (unit % heads, sequences[unit / heads].clone());
-        let length = rows.len();
-        let most = QUERY_ROWS.min(length);
-        with_scratch(most * (length + d), |scratch| {
-            let (scores, context) = scratch.split_at_mut(most * length);
-            for first in (0..length).step_by(QUERY_ROWS) {
-                let count = QUERY_ROWS.min(length - first);
-                let at = rows.start + first;
-                // SAFETY: the scratch holds `most` rows of d; each unit writes its own head's columns of its own
-                // sequence's rows.
-                unsafe {
-                    attend(
-                        q.view(at, head, d),
-                        k.view(rows.start, head, d),
-                        v.view(rows.start, head, d),
-                        (count, length, d),
-                        scores,
-                        &mut [],
-                        context.as_mut_ptr(),
-                        d,
-                    );
-                    for (row, context) in context.chunks_exact(d).take(count).enumerate() {
-                        target.write(at + row, head * d..(head + 1) * d, context);
-                    }
-                }
-            }
+    let units = sequences.len() * heads;
+    let operands = |unit: usize| {
+        let rows = &sequences[unit / heads];
+        Operands {
+            views: qkv.map(|columns| columns.view(rows.start, unit % heads, d)),
+            length: rows.len(),
+            d,
+        }
+    };
+    for_each(units, |unit| {
+        let (start, column) = (sequences[unit / heads].start, unit % heads * d);
+        let later = unit + thread_count();
+        let later = (later < units).then(|| operands(later));
+        attend(operands(unit), later, &mut [], |row, context| {
+            // SAFETY: each unit writes its own head's columns of its own sequence's rows.
+            unsafe { target.write(start + row, column..column + d, context) };
         });
     });
 }

@@ -1,13 +1,16 @@
 //! The divergence between the relations of tokens in two models: softmax(q k^T / sqrt(d)) per sequence and head. No
 //! probabilities are kept: the backward pass computes them again, a tile of query rows at a time.
 
-use crate::attention::{Layout, QUERY_ROWS};
+use crate::attention::Layout;
 use crate::losses::{kl_grad_rows, kl_rows};
 use crate::matmul::{View, multiply_tile};
 use crate::threads::Floats;
 use crate::threads::{Shared, for_each, map, with_scratch};
 use napi_derive::napi;
 use std::ops::Range;
+
+/// Query rows whose scores are held at a time.
+const QUERY_ROWS: usize = 128;
 
 /// One model's queries and keys.
 struct Relation<'a> {
