@@ -234,6 +234,7 @@ export function describeOps(
         ['one token', [0, 1], 1, 4],
         ['uneven and empty sequences', [0, 5, 5, 6, 17], 2, 12],
         ['more rows than a block', [0, 140], 1, 3],
+        ['heads wider than a vector', [0, 37, 53], 2, 46],
       ] as const) {
         const layout = Int32Array.from(offsets);
         const tokens = layout[layout.length - 1]!;

@@ -47,7 +47,7 @@ pub fn exp2<const FMA: bool>(x: f32) -> f32 {
     p = fma::<FMA>(p, r, 1.339_086_3e-3);
     p = fma::<FMA>(p, r, 9.618_083e-3);
     p = fma::<FMA>(p, r, 5.550_357e-2);
-    p = fma::<FMA>(p, r, 2.402_265_1e-1);
+    p = fma::<FMA>(p, r, 2.402_265e-1);
     p = fma::<FMA>(p, r, std::f32::consts::LN_2);
     fma::<FMA>(p, r, 1.0) * power_of_two(rounded)
 }

@@ -161,25 +161,25 @@ unsafe fn run_tile<const FMA: bool, const L: usize, const V: usize, const R: usi
         let out = product.out.add(row * n + column);
         let mut sums = [[[0f32; L]; V]; R];
         if product.accumulate {
-            for r in 0..R {
-                sums[r] = out.add(r * n).cast::<[[f32; L]; V]>().read();
+            for (r, sums) in sums.iter_mut().enumerate() {
+                *sums = out.add(r * n).cast::<[[f32; L]; V]>().read();
             }
         }
         for _ in 0..product.k {
             let vectors = b.cast::<[[f32; L]; V]>().read();
-            for r in 0..R {
+            for (r, sums) in sums.iter_mut().enumerate() {
                 let factor = *a.add(r * row_step);
-                for v in 0..V {
-                    for i in 0..L {
-                        sums[r][v][i] = fma::<FMA>(factor, vectors[v][i], sums[r][v][i]);
+                for (sums, vector) in sums.iter_mut().zip(&vectors) {
+                    for (sum, &value) in sums.iter_mut().zip(vector) {
+                        *sum = fma::<FMA>(factor, value, *sum);
                     }
                 }
             }
             a = a.wrapping_add(column_step);
             b = b.wrapping_add(n);
         }
-        for r in 0..R {
-            out.add(r * n).cast::<[[f32; L]; V]>().write(sums[r]);
+        for (r, &sums) in sums.iter().enumerate() {
+            out.add(r * n).cast::<[[f32; L]; V]>().write(sums);
         }
     }
 }

@@ -22,7 +22,7 @@ fn softmax_rows_body<const FMA: bool>(rows: &mut [f32], width: usize, log_sums: 
     }
 }
 
-per_path! { pub fn softmax_rows(rows: &mut [f32], width: usize, log_sums: &mut [f32]) = softmax_rows_body }
+per_path! { fn softmax_rows(rows: &mut [f32], width: usize, log_sums: &mut [f32]) = softmax_rows_body }
 
 /// out = the softmax of each row of x [rows, width].
 #[napi(catch_unwind)]
