@@ -1,5 +1,6 @@
 // The score of each post-training method in each language, as Markdown:
-// `node tooling/ptq-table.mjs MODEL TASK XGLUE [DEV_LIMIT] [CALIBRATION_BATCHES]`, MODEL a fine-tuned fp32 folder.
+// `node tooling/ptq-table.mjs MODEL TASK XGLUE [DEV_LIMIT] [CALIBRATION_BATCHES] [PLANS] [METHODS]`, MODEL a fine-tuned fp32
+// folder, plans and methods with commas between them, all unless given.
 
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import { FloatOps } from '@sdq/models';
@@ -28,8 +29,8 @@ import {
 import { readSplit } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 
-const [folder, taskName, data, devLimit = '100', batchCount = '4'] = process.argv.slice(2);
-const PLANS = ['w8a8', 'w4a8', 'w2a8'];
+const [folder, taskName, data, devLimit = '100', batchCount = '4', plans = 'w8a8,w4a8,w2a8', methods] =
+  process.argv.slice(2);
 const METHODS = {
   'min-max': { observer: 'min-max' },
   'moving average': { observer: 'moving-average' },
@@ -98,8 +99,9 @@ row(
   (performance.now() - started) / 1000,
 );
 
-for (const preset of PLANS) {
-  for (const [name, { dynamic, ...options }] of Object.entries(METHODS)) {
+for (const preset of plans.split(',')) {
+  for (const name of methods?.split(',') ?? Object.keys(METHODS)) {
+    const { dynamic, ...options } = METHODS[name];
     const started = performance.now();
     const plan = createPlan(preset).map((rule) =>
       dynamic && rule.activationBits ? { ...rule, activationScheme: 'per-token' } : rule,
