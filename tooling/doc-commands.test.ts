@@ -94,6 +94,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^npx vitest run /, 'npm test runs these files'],
   [/^node (build|serve)\.mjs dist/, 'examples/browser/browser.test.ts'],
   [/^node examples\/service\/main\.mjs/, 'examples/service/service.test.ts tests what it starts'],
+  [/^node examples\/onnx-browser\/main\.mjs/, 'examples/onnx-browser/onnx-browser.test.ts'],
   [/^node tooling\/release-check\.mjs/, 'the release workflow runs it'],
   [/^node tooling\/install-pytorch\.mjs/, 'run by hand: it downloads PyTorch'],
   [/^node tooling\/parity-table\.mjs/, 'run by hand: it measures every backend'],

@@ -24,6 +24,7 @@ export const sections: readonly {
       ['experiments', 'Run a grid of experiments'],
       ['trim', 'Fewer languages'],
       ['export', 'Export'],
+      ['browser', 'Run in the browser'],
       ['serving', 'Serve'],
       ['gpu', 'Run on an NVIDIA card'],
       ['webgpu', 'Run on WebGPU'],

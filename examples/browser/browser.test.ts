@@ -1,18 +1,16 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumPath } from '../../tooling/chromium.ts';
 import { buildPage } from './build.mjs';
 import { pageServer } from './serve.mjs';
 
-const executablePath = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
-  existsSync,
-);
-if (!executablePath) describe('the browser page', () => it.skip('needs chromium', () => {}));
+if (!chromiumPath) describe('the browser page', () => it.skip('needs chromium', () => {}));
 
-describe.runIf(executablePath)('the browser page', () => {
+describe.runIf(chromiumPath)('the browser page', () => {
   const folder = mkdtempSync(join(tmpdir(), 'sdq-page-'));
   const server = pageServer(folder);
   let accuracy: number;
@@ -24,7 +22,7 @@ describe.runIf(executablePath)('the browser page', () => {
     accuracy = await buildPage(folder);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     browser = await chromium.launch({
-      executablePath: executablePath!,
+      executablePath: chromiumPath!,
       args: ['--no-sandbox', '--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
     });
     page = await browser.newPage();

@@ -41,6 +41,7 @@ export {
 export {
   type Encoding,
   loadTokenizer,
+  parseTokenizer,
   readTokenizerJson,
   Tokenizer,
   type WindowEncoding,

@@ -243,17 +243,33 @@ export class Tokenizer {
  * ```
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  const path = join(folder, TOKENIZER_FILE);
-  const json = await readTokenizerJson(folder);
+  return parseTokenizer(await readTokenizerJson(folder), join(folder, TOKENIZER_FILE));
+}
+
+/**
+ * The tokenizer that the content of a tokenizer.json describes; it reads no files, so it works in browsers.
+ *
+ * @param source - the file's name, for errors
+ * @throws SdqError 'bad-checkpoint' when it is not a usable tokenizer
+ *
+ * @example
+ * ```ts
+ * import { parseTokenizer } from '@sdq/models';
+ *
+ * const fetchTokenizer = async (url: string) => parseTokenizer(await (await fetch(url)).json(), url);
+ * ```
+ */
+export function parseTokenizer(json: unknown, source: string): Tokenizer {
+  const described = requireObject(json, source);
   let tokenizer: JsonTokenizer;
   try {
-    tokenizer = new JsonTokenizer(json, {});
+    tokenizer = new JsonTokenizer(described, {});
   } catch (error) {
-    throw new SdqError('bad-checkpoint', `${path} is not a usable tokenizer.`, { cause: error });
+    throw new SdqError('bad-checkpoint', `${source} is not a usable tokenizer.`, { cause: error });
   }
   const unknownId = tokenizer.token_to_id('<unk>') ?? tokenizer.token_to_id('[UNK]');
-  if (unknownId === undefined) throw new SdqError('bad-checkpoint', `${path} has no token <unk> or [UNK].`);
-  return new Tokenizer(tokenizer, unknownId, path);
+  if (unknownId === undefined) throw new SdqError('bad-checkpoint', `${source} has no token <unk> or [UNK].`);
+  return new Tokenizer(tokenizer, unknownId, source);
 }
 
 /**
@@ -263,9 +279,12 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
  */
 export async function readTokenizerJson(folder: string): Promise<object> {
   const path = join(folder, TOKENIZER_FILE);
-  const json = await readBoundedJson(path, MAX_TOKENIZER_BYTES);
+  return requireObject(await readBoundedJson(path, MAX_TOKENIZER_BYTES), path);
+}
+
+function requireObject(json: unknown, source: string): object {
   if (typeof json !== 'object' || json === null)
-    throw new SdqError('bad-checkpoint', `${path} is not an object.`);
+    throw new SdqError('bad-checkpoint', `${source} is not an object.`);
   return json;
 }
 
