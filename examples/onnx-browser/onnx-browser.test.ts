@@ -201,7 +201,7 @@ describe.runIf(chromiumPath)('the page of two exported models', () => {
       expect(await error(page)).toMatch(/^int8: onnxruntime cannot load model\.onnx \(.+\)\.$/);
       const [[shown]] = (await answersInPage(page, ['moon'])) as [[Shown]];
       expect(shown.text[0]).toBe('');
-      expect(shown.text[1]).toMatch(/^\w+ [\d.]+ %$/);
+      expect(shown.text[1]).toMatch(/^\w+ [\d.]+\s%$/);
       expect(await page.textContent('#summary')).toBe('');
       await page.close();
     });
@@ -287,7 +287,9 @@ describe('the command', () => {
     const args = [main, '--int8', 'NC-web', '--fp32', 'NC-fp32', '--port', '0'];
     const child = spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
     try {
-      const [line] = await once(child.stdout.setEncoding('utf8'), 'data');
+      const [line] = await once(child.stdout.setEncoding('utf8'), 'data', {
+        signal: AbortSignal.timeout(60_000),
+      });
       const [url] = /^http:\/\/localhost:\d+\//.exec(line)!;
       const response = await fetch(url);
       expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -323,7 +325,7 @@ async function answersInPage(page: Page, texts: readonly string[]): Promise<Show
         text: cells,
         cells: cells.map((cell) => {
           const [label, percent] = cell.split(' ');
-          return { label: label!, percent: Number(percent) };
+          return { label: label!, percent: Number.parseFloat(percent ?? '') };
         }),
       };
     });

@@ -12,7 +12,7 @@ const failed = new Map<ModelName, string>();
 
 const megabytes = (bytes: number) =>
   `${(bytes / 1e6).toLocaleString('en', { maximumFractionDigits: bytes < 1e6 ? 3 : 1 })} MB`;
-const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+const percent = (share: number) => `${(100 * share).toFixed(1)}\u00a0%`;
 
 function showErrors(): void {
   element('error').textContent = MODELS.filter((model) => failed.has(model))
