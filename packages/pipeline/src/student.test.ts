@@ -19,7 +19,7 @@ import {
 const [PIECES, LONGEST] = [120, 22];
 
 /** How far logits of about 1 move by float rounding, and where that moves a value to the next step of its grid. */
-const [ROUNDING, ONE_STEP] = [1e-5, 0.02];
+const [ROUNDING, ONE_STEP] = [1e-5, 0.05];
 
 const folder = (name: string) => fileURLToPath(new URL(`../../models/test/oracles/${name}`, import.meta.url));
 
