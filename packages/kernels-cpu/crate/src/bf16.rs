@@ -406,10 +406,6 @@ impl Dot for Plain {
         })
     }
 
-    unsafe fn widen(_: &[Line], _: &mut [Line]) {
-        unreachable!("pairs are not widened");
-    }
-
     unsafe fn run(pass: &Pass, rows: usize, panels: usize) {
         // SAFETY: the caller's promise; plain code runs on any CPU.
         unsafe { crate::int8_dot::run_pass::<Self>(pass, rows, panels) }

@@ -1,6 +1,6 @@
 //! The dot products of bfloat16 pairs of x86-64.
 
-use crate::int8_dot::{Dot, Line, PANEL, Pass, run_chains, run_pass};
+use crate::int8_dot::{Dot, PANEL, Pass, run_chains, run_pass};
 use std::arch::x86_64::*;
 
 /// vdpbf16ps on 512 bits.
@@ -43,10 +43,6 @@ impl Dot for Avx512Bf16 {
                 std::mem::transmute::<__m512, __m512bh>(right),
             )
         }
-    }
-
-    unsafe fn widen(_: &[Line], _: &mut [Line]) {
-        unreachable!("pairs are not widened");
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512bf16")]

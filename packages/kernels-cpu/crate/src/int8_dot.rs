@@ -54,7 +54,9 @@ pub trait Dot {
     /// sums + the products of the parts of each word: unsigned left, signed right.
     unsafe fn add_dot(sums: Self::Vector, left: Self::Vector, right: Self::Vector) -> Self::Vector;
     /// Where WORDS is 2: each line of bytes (0, 1, 2, 3) as a line of (0, 2) and one of (1, 3).
-    unsafe fn widen(bytes: &[Line], words: &mut [Line]);
+    unsafe fn widen(_bytes: &[Line], _words: &mut [Line]) {
+        unreachable!("a word a line is not widened");
+    }
     /// `run_pass` compiled for these instructions.
     unsafe fn run(pass: &Pass, rows: usize, panels: usize);
     /// `run_chains` compiled for these instructions.
@@ -200,10 +202,6 @@ impl<const L: usize> Dot for Plain<L> {
             let product = |part: usize| i32::from(left[part]) * i32::from(right[part] as i8);
             sums[i].wrapping_add(product(0) + product(1) + product(2) + product(3))
         })
-    }
-
-    unsafe fn widen(_: &[Line], _: &mut [Line]) {
-        unreachable!("words of four bytes are not widened");
     }
 
     unsafe fn run(pass: &Pass, rows: usize, panels: usize) {

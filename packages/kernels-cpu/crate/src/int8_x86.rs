@@ -92,10 +92,6 @@ impl Dot for AvxVnni {
         unsafe { _mm256_dpbusd_avx_epi32(sums, left, right) }
     }
 
-    unsafe fn widen(_: &[Line], _: &mut [Line]) {
-        unreachable!("words of four bytes are not widened");
-    }
-
     #[target_feature(enable = "avx2,avxvnni")]
     unsafe fn run(pass: &Pass, rows: usize, panels: usize) {
         // SAFETY: the caller's promise.
@@ -139,10 +135,6 @@ impl Dot for Avx512Vnni {
     #[inline(always)]
     unsafe fn add_dot(sums: __m512i, left: __m512i, right: __m512i) -> __m512i {
         unsafe { _mm512_dpbusd_epi32(sums, left, right) }
-    }
-
-    unsafe fn widen(_: &[Line], _: &mut [Line]) {
-        unreachable!("words of four bytes are not widened");
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]

@@ -103,7 +103,9 @@ pub fn quantized_linear(
                     }
                 }
             });
-            fence();
+            if streams {
+                fence();
+            }
         });
     }
     lock_buffers().push(bytes);
