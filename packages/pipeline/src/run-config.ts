@@ -12,6 +12,11 @@ export const METHODS = ['ptq', 'qat', 'qnat', 'sdq', 'sdq-mse', 'qnat-sdq'] as c
 /** The name of a quantized version. */
 export type Method = (typeof METHODS)[number];
 
+const noise = z.strictObject({
+  share: z.number().min(0).max(1),
+  blockSize: z.int().min(1),
+});
+
 const runConfig = z.strictObject({
   /** The XGLUE task. */
   task: z.string(),
@@ -51,17 +56,17 @@ const runConfig = z.strictObject({
   calibrationBatches: z.int().min(1).max(10_000),
   trainEmbeddings: z.boolean(),
   /** How the fp32 teacher is fine-tuned. */
-  finetune: trainingRecipe,
+  finetune: trainingRecipe.extend({
+    /** Quantizes a random share of each weight's blocks in each step, so that the teacher bears it; absent: none. */
+    noise: noise.optional(),
+  }),
   /** How QAT and SDQ train the quantized student. */
   quantized: trainingRecipe.extend({
     /** The share of the steps in which moving averages set the ranges of activations; then the ranges stay as they are. */
     observerShare: z.number().min(0).max(1),
   }),
   /** Of `qnat` and `qnat-sdq`: the share of each weight's blocks that a step quantizes, and how many inputs a block has. */
-  noise: z.strictObject({
-    share: z.number().min(0).max(1),
-    blockSize: z.int().min(1),
-  }),
+  noise,
   /** Keeps what the teacher shows in a file of at most so many bytes; absent: it is computed in every step. */
   teacherCache: z
     .strictObject({

@@ -1,9 +1,7 @@
 import { rmSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { Random, type Reporter, SdqError } from '@sdq/core';
-import { softmaxCrossEntropy } from '@sdq/kernels';
 import {
-  FloatOps,
   type Head,
   loadCheckpoint,
   loadQuantizedModel,
@@ -23,21 +21,14 @@ import {
   type SiteRanges,
   sitesOf,
 } from '@sdq/quantizers';
-import type * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
 import { CachedTeacher } from './cached-teacher.ts';
 import { calibrationBatches } from './calibration-batches.ts';
 import { type Dataset, headKind, loadDataset, tokensOf } from './dataset.ts';
 import { distillationOf, requireDistillable } from './distillation.ts';
-import {
-  disposeModel,
-  type EncoderModel,
-  hostTensors,
-  logitsOf,
-  lossLogits,
-  tensorsFrom,
-} from './encoder-model.ts';
+import { disposeModel, type EncoderModel, hostTensors, tensorsFrom } from './encoder-model.ts';
 import { evaluateLanguage } from './evaluate-language.ts';
+import { fineTuning, floatClassifier } from './fine-tuning.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
 import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
@@ -177,14 +168,9 @@ class Run {
   }
 
   private async fineTuned(start: EncoderModel) {
-    const tuned = await this.descend('teacher', start, this.config.finetune, {
-      loss: (student, batch, { random }) => {
-        const logits = lossLogits(student, new FloatOps({ dropout: random }), batch);
-        const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
-        return { total, parts: {} };
-      },
-      classifier: (student) => floatClassifier(student),
-    });
+    const { finetune, plan } = this.config;
+    const resolved = resolvePlan(createPlan(plan, this.plugins.quantizers), sitesOf(start.parameters));
+    const tuned = await this.descend('teacher', start, finetune, fineTuning(resolved, finetune.noise));
     disposeModel(start, tuned.model);
     return tuned;
   }
@@ -392,8 +378,4 @@ class Run {
       );
     }
   }
-}
-
-function floatClassifier(model: EncoderModel): Classifier {
-  return (batch) => logitsOf(model, new FloatOps(), batch);
 }

@@ -1,0 +1,40 @@
+import type { Random } from '@sdq/core';
+import { softmaxCrossEntropy } from '@sdq/kernels';
+import { FloatOps } from '@sdq/models';
+import { FakeQuantizedOps, type ResolvedPlan } from '@sdq/quantizers';
+import type * as tf from '@tensorflow/tfjs';
+import { type EncoderModel, logitsOf, lossLogits } from './encoder-model.ts';
+import type { Classifier } from './predict.ts';
+import type { NoiseOptions } from './quantized-training.ts';
+import type { ModelStep } from './train-model.ts';
+
+/**
+ * What a step of fine-tuning computes: the task's loss on the float model. With noise, random blocks of its weights are
+ * quantized, others in each step, so that it learns to bear that; inputs stay float. It is scored as a float model.
+ *
+ * Source: O'Neill and Dutta 2023, "Self-Distilled Quantization", section 3 (the teacher with quantization noise).
+ */
+export function fineTuning(plan: ResolvedPlan, noise?: NoiseOptions): ModelStep {
+  const weights: ResolvedPlan = new Map(
+    [...plan].map(([site, { match, weight }]) => [site, { match, ...(weight && { weight }) }]),
+  );
+  const interpreter = (random: Random) => {
+    const float = new FloatOps({ dropout: random });
+    if (!noise) return float;
+    const seed = random.fork('noise').seed;
+    return new FakeQuantizedOps(float, weights, { grids: new Map(), noise: { ...noise, seed } });
+  };
+  return {
+    loss: (student, batch, { random }) => {
+      const logits = lossLogits(student, interpreter(random), batch);
+      const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
+      return { total, parts: {} };
+    },
+    classifier: floatClassifier,
+  };
+}
+
+/** Classifies by a float model. */
+export function floatClassifier(model: EncoderModel): Classifier {
+  return (batch) => logitsOf(model, new FloatOps(), batch);
+}
