@@ -350,7 +350,7 @@ function runFlags(command: Command): Command {
     )
     .option(
       '--methods <names>',
-      'which of ptq, qat, qnat, sdq, sdq-mse, qnat-sdq (default: ptq,qat,sdq)',
+      'which of ptq, qat, qnat, ipq, sdq, sdq-mse, qnat-sdq, ipq-sdq (default: ptq,qat,sdq)',
       listFlag,
     )
     .option('--plan <name>', `${PLAN_HELP} (default: w8a8)`)

@@ -12,6 +12,7 @@ export {
 } from './plugin.ts';
 export type {
   AffineGrid,
+  Codebook,
   Granularity,
   Observer,
   ObserverState,

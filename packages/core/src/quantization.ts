@@ -23,6 +23,18 @@ export interface QuantizedRows {
   readonly scales: Float32Array;
   /** How many neighbouring columns share a scale, a divisor of their number; absent: the whole row does. */
   readonly groupSize?: number;
+  /** Where the values are made of few different blocks, as those of product quantization: how they are stored. */
+  readonly codebook?: Codebook;
+}
+
+/** A weight's integers as entries of a codebook: block after block of neighbouring columns, row after row. */
+export interface Codebook {
+  /** A divisor of the number of columns. */
+  readonly blockSize: number;
+  /** [entries * blockSize], 1 to 256 entries. */
+  readonly entries: Int8Array;
+  /** [rows * columns / blockSize], each the number of an entry. */
+  readonly codes: Uint8Array;
 }
 
 /** What shares one scale of a weight [rows, columns]. */

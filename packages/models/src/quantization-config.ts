@@ -6,6 +6,8 @@ const INTEGERS = 'int-quantized';
 const PACKED = 'pack-quantized';
 /** Packed as `pack-quantized`, but a bit of 0 means -1: that format has no symmetric integers of 1 bit. */
 const SIGNS = 'sdq-sign-quantized';
+/** Integers of 8 bits that are entries of a codebook, which that library does not know. */
+const CODEBOOK = 'sdq-codebook-quantized';
 const MIXED = 'mixed-precision';
 const MAX_GROUPS = 1024;
 const MAX_TARGETS = 65_536;
@@ -15,6 +17,8 @@ export interface QuantizedSite {
   readonly weightBits: number;
   /** How many neighbouring columns share a scale; undefined: the whole row. */
   readonly groupSize: number | undefined;
+  /** Whether the integers are entries of a codebook. */
+  readonly codebook: boolean;
   readonly activationBits: number | undefined;
   /** Whether the input gets a grid a token when the model runs, not one from the file. */
   readonly perToken: boolean;
@@ -75,11 +79,12 @@ export function quantizationConfig(sites: QuantizedSites): Record<string, unknow
   };
 }
 
-function formatOf({ weightBits }: QuantizedSite): string {
+function formatOf({ weightBits, codebook }: QuantizedSite): string {
+  if (codebook) return CODEBOOK;
   return weightBits === 8 ? INTEGERS : weightBits === 1 ? SIGNS : PACKED;
 }
 
-const format = z.enum([INTEGERS, PACKED, SIGNS, MIXED]);
+const format = z.enum([INTEGERS, PACKED, SIGNS, CODEBOOK, MIXED]);
 const inputSchema = z.union([
   z.object({
     num_bits: z.int().min(2).max(8),
@@ -141,10 +146,15 @@ export function readQuantization(json: unknown, source: string): QuantizedSites 
     if (weights.strategy === 'group' && weights.group_size == null) {
       throw unusable(source, ['config_groups', name, 'weights', 'group_size']);
     }
+    const codebook = (format ?? parsed.data.format) === CODEBOOK;
+    if (codebook && (weights.num_bits !== 8 || weights.strategy === 'group')) {
+      throw unusable(source, ['config_groups', name, 'weights']);
+    }
     for (const site of targets) {
       sites.set(site, {
         weightBits: weights.num_bits,
         groupSize: weights.strategy === 'group' ? weights.group_size! : undefined,
+        codebook,
         activationBits: input?.num_bits,
         perToken: input?.dynamic ?? false,
       });

@@ -90,6 +90,32 @@ describe('saveQuantizedModel', () => {
     expect(tensors.get('bert.pooler.dense.weight_packed')!.bytes).toBe((shape[0] * shape[1] * bits) / 8);
   });
 
+  it('stores the entries of a codebook once, and a byte a block', async () => {
+    const model = await withCodebook();
+    await saveQuantizedModel(folder.path, model);
+    expect(await loadQuantizedModel(folder.path)).toEqual(model);
+    const { tensors } = await readSafetensorsHeader(join(folder.path, 'model.safetensors'));
+    const { shape } = model.weights.get('pooler.dense.weight')!;
+    const stored = [...tensors].filter(([name]) => name.startsWith('bert.pooler.dense.weight'));
+    expect(stored.reduce((sum, [, { bytes }]) => sum + bytes, 0)).toBe((shape[0] * shape[1]) / 4 + 3 * 4 + 4);
+  });
+
+  it.each([
+    ['a code beyond the entries', { codes: new Uint8Array(256).fill(3) }, 'the entry 3 of 3'],
+    ['an entry that 8 bits cannot hold', { entries: new Int8Array(12).fill(-128) }, 'holds -128'],
+    ['more entries than a byte can name', { entries: new Int8Array(257 * 4) }, 'no codebook for'],
+  ])('refuses to load %s', async (_, change, message) => {
+    const model = await withCodebook();
+    const rows = model.weights.get('pooler.dense.weight')!;
+    const codebook = { ...rows.codebook!, ...change };
+    const weights = new Map(model.weights).set('pooler.dense.weight', { ...rows, codebook });
+    await saveQuantizedModel(folder.path, { ...model, weights });
+    await expect(loadQuantizedModel(folder.path)).rejects.toMatchObject({
+      code: 'bad-checkpoint',
+      message: expect.stringContaining(message),
+    });
+  });
+
   it.each([
     ['a signed grid', { scale: 1, zeroPoint: 0, qMin: -128, qMax: 127 }],
     ['a zero point off the grid', { scale: 1, zeroPoint: 300, qMin: 0, qMax: 255 }],
@@ -170,6 +196,21 @@ function floats(model: QuantizedModel): Map<string, tf.Tensor> {
     parameters.set(name, tf.tensor(data, [rows, columns]));
   }
   return parameters;
+}
+
+/** A model of which one weight is made of three blocks. */
+async function withCodebook(): Promise<QuantizedModel> {
+  const model = await loadQuantizedModel(int8);
+  const { shape } = model.weights.get('pooler.dense.weight')!;
+  const entries = Int8Array.of(1, 2, 3, 4, -127, 0, 5, 127, 9, 8, 7, 6);
+  const codes = Uint8Array.from({ length: (shape[0] * shape[1]) / 4 }, (_, i) => (i * i) % 3);
+  const values = Int8Array.from(
+    { length: shape[0] * shape[1] },
+    (_, i) => entries[4 * codes[i >> 2]! + (i & 3)]!,
+  );
+  const scales = new Float32Array(shape[0]).fill(0.01);
+  const rows = { bits: 8, shape, values, scales, codebook: { blockSize: 4, entries, codes } };
+  return { ...model, weights: new Map(model.weights).set('pooler.dense.weight', rows) };
 }
 
 async function changed(change: (grids: Map<Site, AffineGrid>) => unknown): Promise<QuantizedModel> {

@@ -110,6 +110,7 @@ export async function saveQuantizedModel(
     sites.set(stored(site), {
       weightBits: rows.bits,
       groupSize: rows.groupSize,
+      codebook: rows.codebook !== undefined,
       activationBits: tokenBits ?? (grid && activationBitsOf(site, grid)),
       perToken: tokenBits !== undefined,
     });
@@ -155,13 +156,15 @@ export async function loadQuantizedModel(folder: string): Promise<QuantizedModel
     const floats = new Map<string, HostTensor>();
     for (const [name, shape] of wantedShapes(config, head, stored)) {
       const site = siteOf(name);
-      const file = stored.get(name) ?? stored.get(`${site}.weight_packed`);
+      const file =
+        stored.get(name) ?? stored.get(`${site}.weight_packed`) ?? stored.get(`${site}.weight_codes`);
       const bits = file === undefined ? undefined : quantized.get(siteOf(file));
       if (bits === undefined || !name.endsWith('.weight')) {
         floats.set(name, await readParameter(files, stored, name, shape));
         continue;
       }
-      weights.set(name, await readRows(files, stored, name, shape, bits));
+      const read = bits.codebook ? readCodebook : readRows;
+      weights.set(name, await read(files, stored, name, shape, bits));
       if (bits.perToken) perToken.set(site, bits.activationBits!);
       else if (bits.activationBits !== undefined) {
         grids.set(site, await readGrid(files, stored, site, bits.activationBits));
@@ -222,7 +225,15 @@ async function readGrid(
 
 /** What stands for a weight in the file, by the ends of its tensors' names. */
 function weightTensors(rows: QuantizedRows): [field: string, value: SafetensorsValue][] {
-  const { bits, shape, values, scales, groupSize } = rows;
+  const { bits, shape, values, scales, groupSize, codebook } = rows;
+  if (codebook) {
+    const { blockSize, entries, codes } = codebook;
+    return [
+      ['weight_codes', { shape: [shape[0], shape[1] / blockSize], data: codes }],
+      ['weight_codebook', { shape: [entries.length / blockSize, blockSize], data: entries }],
+      ['weight_scale', { shape: [1, 1], data: scales.subarray(0, 1) }],
+    ];
+  }
   const scale = { shape: [shape[0], groupSize === undefined ? 1 : shape[1] / groupSize], data: scales };
   if (bits === 8) {
     return [
@@ -274,6 +285,58 @@ async function readRows(
   }
   const found = { bits, shape: [rows, columns] as const, values, scales };
   return groupSize === undefined ? found : { ...found, groupSize };
+}
+
+/** A weight of 8 bits whose blocks are entries of a codebook, with one scale for all. */
+async function readCodebook(
+  files: WeightFiles,
+  stored: ReadonlyMap<string, string>,
+  name: string,
+  shape: readonly number[],
+): Promise<QuantizedRows> {
+  const [rows = 0, columns = 0] = shape;
+  const [codesName, bookName] = ['weight_codes', 'weight_codebook'].map((end) => `${siteOf(name)}.${end}`);
+  const [codesEntry, bookEntry] = [codesName!, bookName!].map((wanted) => {
+    const file = stored.get(wanted);
+    const entry = file === undefined ? undefined : files.entry(file);
+    if (entry) return { file: file!, shape: entry.shape };
+    throw new SdqError('missing-tensor', `${files.source} has no tensor "${wanted}".`);
+  });
+  const [count = 0, blockSize = 0] = bookEntry!.shape;
+  if (
+    bookEntry!.shape.length !== 2 ||
+    count < 1 ||
+    count > 256 ||
+    blockSize < 1 ||
+    columns % blockSize !== 0
+  ) {
+    throw new SdqError(
+      'bad-checkpoint',
+      `${files.source}: "${bookName}" [${bookEntry!.shape}] is no codebook for ${columns} columns.`,
+    );
+  }
+  checkShape(files.source, codesName!, [rows, columns / blockSize], codesEntry!.shape);
+  const scale = (await readParameter(files, stored, `${siteOf(name)}.weight_scale`, [1, 1])).data[0]!;
+  if (!(scale > 0 && Number.isFinite(scale))) {
+    throw new SdqError('bad-checkpoint', `${files.source}: "${name}" has a scale that is not above zero.`);
+  }
+  const entries = await files.readInt8(bookEntry!.file);
+  if (entries.includes(-128)) {
+    throw new SdqError('bad-checkpoint', `${files.source}: "${bookName}" holds -128, more than 8 bits can.`);
+  }
+  const codes = await files.readUint8(codesEntry!.file);
+  const values = new Int8Array(rows * columns);
+  for (const [block, code] of codes.entries()) {
+    if (code >= count) {
+      throw new SdqError(
+        'bad-checkpoint',
+        `${files.source}: "${codesName}" names the entry ${code} of ${count} in its codebook.`,
+      );
+    }
+    values.set(entries.subarray(code * blockSize, (code + 1) * blockSize), block * blockSize);
+  }
+  const scales = new Float32Array(rows).fill(scale);
+  return { bits: 8, shape: [rows, columns], values, scales, codebook: { blockSize, entries, codes } };
 }
 
 async function readWeight(

@@ -141,6 +141,15 @@ export class SafetensorsFile {
     return values;
   }
 
+  /** A tensor of type U8, as it is; errors as {@link readFloats}. */
+  async readUint8(name: string): Promise<Uint8Array> {
+    const entry = this.entry(name);
+    if (entry.dtype !== 'U8') throw this.wrongType(name, entry, 'U8');
+    const values = new Uint8Array(sizeOf(entry.shape));
+    await readFully(this.file, values, entry.offset, this.path);
+    return values;
+  }
+
   /** A tensor of type I32, as it is; errors as {@link readFloats}. */
   async readInt32(name: string): Promise<Int32Array> {
     const entry = this.entry(name);

@@ -91,6 +91,10 @@ export class WeightFiles {
     return this.owner(name).readInt8(name);
   }
 
+  readUint8(name: string): Promise<Uint8Array> {
+    return this.owner(name).readUint8(name);
+  }
+
   readInt32(name: string): Promise<Int32Array> {
     return this.owner(name).readInt32(name);
   }

@@ -14,7 +14,7 @@ export function distillationOf(
   config: DistillationConfig,
   more?: ReadonlyMap<string, LossFactory>,
 ): CombinedLoss | undefined {
-  if (method === 'ptq' || method === 'qat' || method === 'qnat') return undefined;
+  if (!method.includes('sdq')) return undefined;
   const { logits, attention, losses, ...options } = config;
   const squared = method === 'sdq-mse';
   const plain = { 'logit-kl': logits, [squared ? 'att-mse' : 'att-kld']: attention };

@@ -12,9 +12,11 @@ const VERSION_LABELS: Readonly<Record<string, string>> = {
   ptqPercentile: 'PTQ percentile',
   qat: 'QAT',
   qnat: 'QNAT (Quant-Noise)',
+  ipq: 'iPQ',
   sdq: 'SDQ (Att-KLD)',
   sdqMse: 'SDQ (Att-MSE)',
   qnatSdq: 'QNAT + SDQ (Att-KLD)',
+  ipqSdq: 'iPQ + SDQ (Att-KLD)',
 };
 
 /** What a version is called in a run's tables: SDQ by the losses that it distilled, where they are not the usual ones. */

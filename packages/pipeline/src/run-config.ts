@@ -7,7 +7,7 @@ import { NO_PLUGINS, type Plugins } from './plugins.ts';
 import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
 
 /** The quantized versions of the teacher that a run can make. */
-export const METHODS = ['ptq', 'qat', 'qnat', 'sdq', 'sdq-mse', 'qnat-sdq'] as const;
+export const METHODS = ['ptq', 'qat', 'qnat', 'ipq', 'sdq', 'sdq-mse', 'qnat-sdq', 'ipq-sdq'] as const;
 
 /** The name of a quantized version. */
 export type Method = (typeof METHODS)[number];
@@ -67,6 +67,11 @@ const runConfig = z.strictObject({
   }),
   /** Of `qnat` and `qnat-sdq`: the share of each weight's blocks that a step quantizes, and how many inputs a block has. */
   noise,
+  /** Of `ipq` and `ipq-sdq`: how many neighbouring inputs make a block, and how many different blocks a weight may have. */
+  products: z.strictObject({
+    blockSize: z.int().min(1).max(64),
+    centroids: z.int().min(2).max(256),
+  }),
   /** Keeps what the teacher shows in a file of at most so many bytes; absent: it is computed in every step. */
   teacherCache: z
     .strictObject({
@@ -137,6 +142,7 @@ export function resolveRunConfig(options: RunOptions, plugins: Plugins = NO_PLUG
       ...options.quantized,
     },
     noise: { share: 0.5, blockSize: 8, ...options.noise },
+    products: { blockSize: 8, centroids: 256, ...options.products },
     ...(options.teacherCache && { teacherCache: { type: 'fp16', ...options.teacherCache } }),
     distillation: { task: 1, logits: 10, attention: 1000, temperature: 1, ...options.distillation },
   });

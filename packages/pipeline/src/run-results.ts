@@ -16,9 +16,11 @@ export const METHOD_VERSIONS: Readonly<Record<Method, string>> = {
   ptq: 'ptq',
   qat: 'qat',
   qnat: 'qnat',
+  ipq: 'ipq',
   sdq: 'sdq',
   'sdq-mse': 'sdqMse',
   'qnat-sdq': 'qnatSdq',
+  'ipq-sdq': 'ipqSdq',
 };
 
 /** The method whose student is saved: the most elaborate one that was asked for, now or before. */
@@ -28,7 +30,7 @@ export function studentMethod(config: RunConfig, folder: RunFolder): Method {
 }
 
 /** From the most elaborate on. */
-const STUDENTS: readonly Method[] = ['sdq', 'sdq-mse', 'qnat-sdq', 'qnat', 'qat', 'ptq'];
+const STUDENTS: readonly Method[] = ['sdq', 'sdq-mse', 'qnat-sdq', 'ipq-sdq', 'qnat', 'ipq', 'qat', 'ptq'];
 
 /** What a run found, from the records of its finished stages. */
 export async function runResults(

@@ -33,6 +33,7 @@ import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
 import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
 import type { Classifier } from './predict.ts';
+import { planBesideProducts, trainProducts } from './product-training.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';
 import { type LanguageScores, meanScore, type Results, versionLabel } from './results.ts';
@@ -43,7 +44,7 @@ import { METHOD_VERSIONS, runResults, studentMethod } from './run-results.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
 import { tensorBoardReporter } from './tensorboard.ts';
-import { type ModelStep, trainModel } from './train-model.ts';
+import { type ModelStep, type StageTraining, trainModel } from './train-model.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
 
 /** Batches of training text on which a finished student is compared with what was trained. */
@@ -170,7 +171,8 @@ class Run {
   private async fineTuned(start: EncoderModel) {
     const { finetune, plan } = this.config;
     const resolved = resolvePlan(createPlan(plan, this.plugins.quantizers), sitesOf(start.parameters));
-    const tuned = await this.descend('teacher', start, finetune, fineTuning(resolved, finetune.noise));
+    const step = fineTuning(resolved, finetune.noise);
+    const tuned = await trainModel(start, this.stageTraining('teacher', finetune, step));
     disposeModel(start, tuned.model);
     return tuned;
   }
@@ -218,7 +220,7 @@ class Run {
     await this.finish('ptq', scores, started, { observer });
   }
 
-  /** QAT and SDQ: trains the fake-quantized student, then finishes it as integers and scores those. */
+  /** QAT, SDQ and iPQ: trains the student, then finishes it as integers and scores those. */
   private async train(
     method: Exclude<Method, 'ptq'>,
     teacher: EncoderModel,
@@ -226,21 +228,26 @@ class Run {
     { ranges, observer }: Calibration,
   ): Promise<void> {
     const started = performance.now();
-    const { noise, quantized: recipe } = this.config;
+    const { noise, products, quantized: recipe } = this.config;
+    const byProducts = method.startsWith('ipq');
+    const rules = byProducts ? planBesideProducts(plan) : plan;
     const distilled = await this.distilled(method, teacher);
     const { step, grids } = quantizedTraining(
-      plan,
+      rules,
       ranges[observer.chosen],
       this.config,
       distilled,
       method.startsWith('qnat') ? noise : undefined,
     );
-    const { model, training } = await this.descend(method, teacher, recipe, step).finally(() =>
-      distilled?.close(),
-    );
+    const stage = this.stageTraining(method, recipe, step);
+    const trainStudent = async () =>
+      byProducts
+        ? trainProducts(teacher, products, stage)
+        : { ...(await trainModel(teacher, stage)), rows: undefined };
+    const { model, training, rows } = await trainStudent().finally(() => distilled?.close());
     const batches = calibrationBatches(this.dataset.train, FINISH_BATCHES, this.config.seed);
     const trained = await logitsOn(step.classifier(model), batches);
-    let quantized = quantizeModel({ ...model, config: teacher.config }, plan, grids);
+    let quantized = quantizeModel(model, rules, grids, rows);
     disposeModel(model, teacher);
     if (studentMethod(this.config, this.folder) === method) {
       await this.saveStudent(quantized);
@@ -304,14 +311,13 @@ class Run {
     return { teacher, loss, signal: (batch: Batch) => cached.signal(batch), close: () => cached.close() };
   }
 
-  /** Trains copies of the parameters of `start` as a stage of this run. */
-  private descend(stage: string, start: EncoderModel, recipe: TrainingRecipe, step: ModelStep) {
+  /** How a stage of this run trains. */
+  private stageTraining(stage: string, recipe: TrainingRecipe, step: ModelStep): StageTraining {
     const { dataset, reporter, folder } = this;
     const { seed, trainEmbeddings } = this.config;
     const { signal, checkpointSteps: everySteps } = this.environment;
     const checkpoints = { folder: folder.checkpoints(stage), everySteps };
-    const common = { dataset, seed, trainEmbeddings, reporter, checkpoints, signal };
-    return trainModel({ stage, start, step, recipe, ...common });
+    return { stage, step, recipe, dataset, seed, trainEmbeddings, reporter, checkpoints, signal };
   }
 
   /** The score in every language; the predictions are kept in the run folder. */

@@ -20,15 +20,18 @@ const ONE_TOKEN: EncoderBatch = { ids: Int32Array.of(0), offsets: Int32Array.of(
 /**
  * The finished quantized model: integers and scales of the planned weights, the grids of activations, and the
  * floats that stay.
+ *
+ * @param made - weights that are integers already, by parameter name
  */
 export function quantizeModel(
   model: EncoderModel,
   plan: ResolvedPlan,
   grids: ReadonlyMap<Site, AffineGrid>,
+  made: QuantizedModel['weights'] = new Map(),
 ): QuantizedModel {
   const floats = new Map(model.parameters);
-  const weights: QuantizedModel['weights'] extends ReadonlyMap<infer K, infer V> ? Map<K, V> : never =
-    new Map();
+  const weights = new Map(made);
+  for (const name of made.keys()) floats.delete(name);
   for (const [site, { weight }] of plan) {
     if (!weight) continue;
     const name = `${site}.weight`;

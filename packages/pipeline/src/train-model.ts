@@ -1,4 +1,5 @@
 import type { Reporter, Taps } from '@sdq/core';
+import * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
 import type { Dataset } from './dataset.ts';
 import { type EncoderModel, trainableCopies, WORD_EMBEDDINGS } from './encoder-model.ts';
@@ -19,11 +20,9 @@ export interface ModelStep {
   readonly state?: TrainingState | undefined;
 }
 
-/** One stage of training of a model. */
-export interface ModelTraining {
+/** How a stage of training a model runs. */
+export interface StageTraining {
   readonly stage: string;
-  /** Copies of its parameters are trained; itself stays as it is. */
-  readonly start: EncoderModel;
   readonly step: ModelStep;
   readonly recipe: TrainingRecipe;
   readonly dataset: Dataset;
@@ -34,40 +33,61 @@ export interface ModelTraining {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Trains copies of a model's parameters and gives the model that has them. */
+/** Trains copies of a model's parameters and gives the model that has them; `start` itself stays as it is. */
 export async function trainModel(
-  training: ModelTraining,
+  start: EncoderModel,
+  training: StageTraining,
 ): Promise<{ model: EncoderModel; training: TrainingSummary }> {
-  const { start, step, recipe, dataset, trainEmbeddings } = training;
-  const variables = trainableCopies(start, (name) => trainEmbeddings || name !== WORD_EMBEDDINGS);
+  const variables = trainableCopies(start, trains(training));
   const model: EncoderModel = { ...start, parameters: new Map([...start.parameters, ...variables]) };
-  const student: EncoderModel = {
+  return { model, training: await trainVariables(model, variables, training) };
+}
+
+/** Which parameters a stage trains, by name. */
+export function trains({ trainEmbeddings }: Pick<StageTraining, 'trainEmbeddings'>) {
+  return (name: string) => trainEmbeddings || name !== WORD_EMBEDDINGS;
+}
+
+/**
+ * Trains variables that a model is made of.
+ *
+ * @param derived - parameters that are computed from variables, by name: anew in each step, so that gradients pass
+ */
+export async function trainVariables(
+  model: EncoderModel,
+  variables: ReadonlyMap<string, tf.Variable>,
+  { stage, step, recipe, dataset, trainEmbeddings, ...common }: StageTraining,
+  derived: () => Record<string, tf.Tensor> = () => ({}),
+): Promise<TrainingSummary> {
+  const { dropout } = recipe;
+  const config = { ...model.config, hiddenDropout: dropout, classifierDropout: dropout };
+  const student = (computed: Record<string, tf.Tensor>): EncoderModel => ({
     ...model,
-    config: { ...start.config, hiddenDropout: recipe.dropout, classifierDropout: recipe.dropout },
-  };
-  const classify = step.classifier(student);
-  const summary = await train({
-    stage: training.stage,
+    config,
+    parameters: new Map([...model.parameters, ...Object.entries(computed)]),
+  });
+  const byRows = trainEmbeddings && variables.get(WORD_EMBEDDINGS) === model.parameters.get(WORD_EMBEDDINGS);
+  return train({
+    ...common,
+    stage,
     examples: dataset.train,
     variables,
     recipe,
-    seed: training.seed,
-    reporter: training.reporter,
-    checkpoints: training.checkpoints,
-    signal: training.signal,
     state: step.state,
-    sparse: trainEmbeddings ? WORD_EMBEDDINGS : undefined,
+    sparse: byRows ? WORD_EMBEDDINGS : undefined,
     prepare: step.prepare,
     loss: (batch, context) => {
-      const { rows } = context;
-      const parameters = rows
-        ? new Map([...student.parameters, [WORD_EMBEDDINGS, rows]])
-        : student.parameters;
-      return step.loss({ ...student, parameters }, batch, context);
+      const rows = context.rows && { [WORD_EMBEDDINGS]: context.rows };
+      return step.loss(student({ ...derived(), ...rows }), batch, context);
     },
     evaluate: dataset.dev.has('en')
-      ? async () => (await scoreLanguages(classify, dataset, ['en'])).en!
+      ? async () => {
+          const computed = tf.tidy(derived);
+          const classify = step.classifier(student(computed));
+          const scores = await scoreLanguages(classify, dataset, ['en']);
+          tf.dispose(computed);
+          return scores.en!;
+        }
       : undefined,
   });
-  return { model, training: summary };
 }

@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadTokenizer, saveQuantizedModel } from '@sdq/models';
-import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
+import { createPlan, productQuantize, productRows, resolvePlan, sitesOf } from '@sdq/quantizers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recorder } from '../test/recorder.ts';
 import { writeTinyModel } from '../test/tiny-task.ts';
 import { packBatch } from './batches.ts';
-import { tensorsFrom } from './encoder-model.ts';
+import { tensorsFrom, WORD_EMBEDDINGS } from './encoder-model.ts';
 import { loadClassifier } from './load-classifier.ts';
 import { loadSavedModel } from './saved-model.ts';
 import { quantizeModel } from './student.ts';
@@ -27,6 +27,13 @@ beforeAll(async () => {
     sitesOf(model.parameters),
   );
   await saveQuantizedModel(at('int4'), quantizeModel(model, plan, new Map()), { tokenizerFrom: at('fp32') });
+  const table = saved.tensors.get(WORD_EMBEDDINGS)!;
+  const product = productQuantize(table.data, table.shape as [number, number], { centroids: 20 });
+  await saveQuantizedModel(
+    at('codebook'),
+    quantizeModel(model, new Map(), new Map(), new Map([[WORD_EMBEDDINGS, productRows(product)]])),
+    { tokenizerFrom: at('fp32') },
+  );
   writeFileSync(at('en.txt'), 'the cow saw the goat\n\nthe old barn\n');
   writeFileSync(at('de.txt'), 'the gull near\r\n');
 });
@@ -42,7 +49,7 @@ async function logits(folder: string, text: string): Promise<number[]> {
   return [...(await classify(packBatch([example], [0]))).dataSync()];
 }
 
-it.each(['fp32', 'int4'])(
+it.each(['fp32', 'int4', 'codebook'])(
   'gives the same outputs, bit for bit, on text whose pieces stay: %s',
   async (kind) => {
     const out = at(`${kind}-out`);
@@ -50,7 +57,8 @@ it.each(['fp32', 'int4'])(
     const options = { model: at(kind), languages: ['en', 'de', 'fr'], corpus: [at('{lg}.txt')] };
     const report = await trim(options, out, recorder());
     expect(report.pieces).toEqual({ before: 26, after: 14 });
-    expect(report.embeddingBytes.after / report.embeddingBytes.before).toBeCloseTo(14 / 26);
+    const share = kind === 'codebook' ? (2 * 14 + 164) / (2 * 26 + 164) : 14 / 26;
+    expect(report.embeddingBytes.after / report.embeddingBytes.before).toBeCloseTo(share);
     expect(report.coverage).toEqual([
       { source: 'en', lines: 2, tokens: 8, lostShare: 0, unseenShare: 3 / 5 },
       { source: 'de', lines: 1, tokens: 3, lostShare: 0, unseenShare: 1 },

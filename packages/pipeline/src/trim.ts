@@ -240,7 +240,7 @@ function selectRows(table: Table, ids: Int32Array, source: string): Table {
       `${source} has a piece ${beyond}, but the model only ${count} word embeddings.`,
     );
   }
-  const pick = <T extends Float32Array | Int8Array>(values: T, step: number): T => {
+  const pick = <T extends Float32Array | Int8Array | Uint8Array>(values: T, step: number): T => {
     const picked = new (values.constructor as new (length: number) => T)(ids.length * step);
     for (const [row, id] of ids.entries())
       picked.set(values.subarray(id * step, (id + 1) * step), row * step);
@@ -248,12 +248,19 @@ function selectRows(table: Table, ids: Int32Array, source: string): Table {
   };
   const shape = [ids.length, width] as const;
   if (!('scales' in table)) return { shape, data: pick(table.data, width) };
-  const { values, scales } = table;
-  return { ...table, shape, values: pick(values, width), scales: pick(scales, scales.length / count) };
+  const { values, scales, codebook } = table;
+  return {
+    ...table,
+    shape,
+    values: pick(values, width),
+    scales: pick(scales, scales.length / count),
+    ...(codebook && { codebook: { ...codebook, codes: pick(codebook.codes, width / codebook.blockSize) } }),
+  };
 }
 
 function tableBytes(table: Table): number {
   if (!('scales' in table)) return table.data.byteLength;
-  const { shape, bits, groupSize } = table;
+  const { shape, bits, groupSize, codebook } = table;
+  if (codebook) return codebook.codes.length + codebook.entries.length + 4;
   return storedBytes(shape, bits, groupSize === undefined ? 'channel' : { group: groupSize });
 }

@@ -58,6 +58,7 @@ export {
   type ProductQuantizeOptions,
   productBytes,
   productQuantize,
+  productRows,
   withInt8Centroids,
 } from './product-quantization.ts';
 export { constantShare, linearShare, type QuantNoise, quantNoise } from './quant-noise.ts';

@@ -8,6 +8,7 @@ import {
   lookUpCentroids,
   productBytes,
   productQuantize,
+  productRows,
   withInt8Centroids,
 } from './product-quantization.ts';
 
@@ -209,4 +210,20 @@ describe('iterativeProductQuantize', () => {
     ).rejects.toThrow('stage "x" (y) matches no site');
     await expect(iterativeProductQuantize(parameters)).rejects.toThrow('FFN');
   });
+});
+
+it('as rows has the integers of its int8 centroids, and the codebook that they are made of', () => {
+  const made = productQuantize(normals(16 * 32, 5), [16, 32], { blockSize: 4, centroids: 9 });
+  const { values, scales, shape, bits, codebook } = productRows(made);
+  expect([bits, ...shape]).toEqual([8, 16, 32]);
+  expect(new Set(scales).size).toBe(1);
+  const floats = dequantizeProduct(withInt8Centroids(made));
+  for (const [i, value] of values.entries())
+    expect(Math.fround(value * scales[0]!)).toBeCloseTo(floats[i]!, 7);
+  codebook!.codes.forEach((code, block) => {
+    expect(values.subarray(4 * block, 4 * block + 4)).toEqual(
+      codebook!.entries.subarray(4 * code, 4 * code + 4),
+    );
+  });
+  expect(Math.max(...values.map(Math.abs))).toBe(127);
 });

@@ -1,4 +1,4 @@
-import { Random, SdqError, type Site } from '@sdq/core';
+import { type QuantizedRows, Random, SdqError, type Site } from '@sdq/core';
 import { notFinite } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 
@@ -133,11 +133,39 @@ export function lookUpCentroids(
  * Source: Fan et al. 2020, "Training with Quantization Noise for Extreme Model Compression", section 3.3.
  */
 export function withInt8Centroids(quantized: ProductQuantized): ProductQuantized {
-  let largest = 0;
-  for (const value of quantized.centroids) largest = Math.max(largest, Math.abs(value));
-  const scale = Math.fround(largest / 127) || 1;
+  const scale = int8Scale(quantized);
   const centroids = quantized.centroids.map((value) => Math.round(value / scale) * scale);
   return { ...quantized, centroids, centroidBits: 8 };
+}
+
+/**
+ * A product-quantized weight as 8-bit integers with one scale, its centroids rounded to them, and its codebook for the file.
+ *
+ * @example
+ * ```ts
+ * import { productQuantize, productRows } from '@sdq/quantizers';
+ *
+ * const weight = Float32Array.of(1, 2, 5, 6, 1, 2, 5, 6);
+ * const { values, codebook } = productRows(productQuantize(weight, [2, 4], { blockSize: 2, centroids: 2 }));
+ * values; // Int8Array [21, 42, 106, 127, 21, 42, 106, 127]
+ * codebook!.codes.length; // 4
+ * ```
+ */
+export function productRows(quantized: ProductQuantized): QuantizedRows {
+  const { shape, blockSize, centroids, codes } = quantized;
+  const scale = int8Scale(quantized);
+  const entries = Int8Array.from(centroids, (value) => Math.round(value / scale));
+  const values = new Int8Array(shape[0] * shape[1]);
+  codes.forEach((code, block) => {
+    values.set(entries.subarray(code * blockSize, (code + 1) * blockSize), block * blockSize);
+  });
+  const scales = new Float32Array(shape[0]).fill(scale);
+  return { bits: 8, shape, values, scales, codebook: { blockSize, entries, codes } };
+}
+
+function int8Scale({ centroids }: ProductQuantized): number {
+  const largest = centroids.reduce((found, value) => Math.max(found, Math.abs(value)), 0);
+  return Math.fround(largest / 127) || 1;
 }
 
 /**
