@@ -183,7 +183,7 @@ export function program(): Command {
     .requiredOption('--out <folder>', 'the folder to write')
     .option(
       '--max-pieces <number>',
-      'keep so many pieces, the most frequent (default: all that occur)',
+      'keep so many pieces, those needed most (default: all that occur)',
       numberFlag,
     )
     .option('--force', 'replace the folder if a trim wrote it')

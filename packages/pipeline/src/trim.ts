@@ -6,7 +6,7 @@ import {
   isQuantizedModel,
   loadCheckpoint,
   loadQuantizedModel,
-  loadTokenizer,
+  parseTokenizer,
   readTokenizerJson,
   saveModel,
   saveQuantizedModel,
@@ -17,6 +17,7 @@ import {
 import { storedBytes } from '@sdq/quantizers';
 import { readLines, strictly } from '@sdq/xglue';
 import { WORD_EMBEDDINGS } from './encoder-model.ts';
+import { neededPieces, type PieceUse } from './needed-pieces.ts';
 import { scriptsOf } from './scripts.ts';
 
 /** What to keep of a model's vocabulary. */
@@ -27,7 +28,7 @@ export interface TrimOptions {
   readonly languages: readonly string[];
   /** Text files, a text a line; `{lg}` in a name stands for each of the languages that there is such a file of. */
   readonly corpus: readonly string[];
-  /** Keep only so many pieces, the most frequent ones of the corpus, where each language counts alike; all that occur, if absent. */
+  /** Keep only so many pieces, those that the corpus needs most, where each language counts alike; all that occur, if absent. */
   readonly maxPieces?: number | undefined;
 }
 
@@ -74,33 +75,26 @@ const LINES_PER_TURN = 500;
 export async function trim(options: TrimOptions, out: string, reporter: Reporter): Promise<TrimReport> {
   const scripts = scriptsOf(options.languages);
   const files = corpusFiles(options.corpus, options.languages);
-  const tokenizer = await loadTokenizer(options.model);
+  const source = join(options.model, 'tokenizer.json');
+  const json = await readTokenizerJson(options.model);
+  const tokenizer = parseTokenizer(json, source);
   const vocabulary = tokenizer.vocabulary();
   const characters = new Set<number>();
   for (const [piece, id] of vocabulary) if (scripts.test(piece)) characters.add(id);
 
-  const special = new Set(tokenizer.encode('', undefined, MAX_TOKENS));
-  const counts = new Map<string, PieceCounts>();
-  /** The sum over sources of each piece's share of the source's tokens. */
-  const total = new Map<number, number>();
-  for (const { source, path } of files) {
-    reporter.message(`Reading ${path} ...`);
-    const found = counts.get(source) ?? new PieceCounts(special);
-    counts.set(source, found);
-    await countPieces(tokenizer, path, found);
-  }
-  for (const { all } of counts.values()) {
-    // Each language counts alike, however much text there is of it.
-    const tokens = [...all.values()].reduce((sum, n) => sum + n, 0);
-    for (const [id, n] of all) total.set(id, (total.get(id) ?? 0) + n / tokens);
-  }
-  if (total.size === 0)
+  const counts = await countPieces(tokenizer, files, reporter);
+  if ([...counts.values()].every(({ all }) => all.size === 0))
     throw new SdqError('empty-data', `The corpus ${options.corpus.join(', ')} holds no text.`);
 
-  const keep = new Set([...byNeed(total, vocabulary, characters)].slice(0, options.maxPieces));
   const { padId, table, save } = await openModel(options.model);
-  const source = join(options.model, 'tokenizer.json');
-  const trimmed = trimTokenizer(await readTokenizerJson(options.model), keep, padId, source);
+  const cut = (keep: ReadonlySet<number>) => trimTokenizer(json, keep, padId, source);
+  const always = new Set(cut(new Set()).keptIds);
+  const use = {
+    counts: totalOf(counts, always),
+    texts: new Map([...vocabulary].map(([text, id]) => [id, text])),
+  };
+  const keep = await piecesToKeep(use, characters, options.maxPieces ?? Number.POSITIVE_INFINITY, recount);
+  const trimmed = cut(keep);
   const rows = selectRows(table, trimmed.keptIds, source);
   await save(out, rows, trimmed.keptIds.length);
   await writeFileAtomically(join(out, 'tokenizer.json'), JSON.stringify(trimmed.json));
@@ -111,22 +105,53 @@ export async function trim(options: TrimOptions, out: string, reporter: Reporter
     embeddingBytes: { before: tableBytes(table), after: tableBytes(rows) },
     coverage: [...counts].map(([source, found]) => found.coverage(source, kept, characters)),
   };
+
+  /** The use of the pieces, by their ids of before, once only some are there. */
+  async function recount(kept: ReadonlySet<number>): Promise<Map<number, number>> {
+    const { json, keptIds } = cut(kept);
+    const found = totalOf(await countPieces(parseTokenizer(json, source), files, reporter));
+    const before = [...found].map(([id, n]) => [keptIds[id]!, n] as const);
+    return new Map(before.filter(([id]) => !always.has(id)));
+  }
 }
 
+/** By how much the pieces become fewer before their use is counted again. */
+const ROUND = 1.5;
+
 /**
- * The pieces to keep, those without which more is lost first: the single characters of the corpus, in which all of it can be
- * spelled; the pieces that occur, by their share of each source's tokens; the characters that do not occur.
+ * The pieces to keep. Without those that go, a text is cut into others, which are needed more then: so the most needed are
+ * chosen in rounds, each of which counts anew with what the one before it left. Where there is room, the pieces that occur come
+ * first, then the characters that do not.
  */
-function byNeed(
-  counts: ReadonlyMap<number, number>,
-  vocabulary: ReadonlyMap<string, number>,
+async function piecesToKeep(
+  use: PieceUse,
   characters: ReadonlySet<number>,
-): Set<number> {
-  const occurring = [...vocabulary].filter(([, id]) => counts.has(id));
-  const spelling = new Set(occurring.flatMap(([piece]) => [...piece]));
-  const byFrequency = [...counts].sort(([a, n], [b, m]) => m - n || a - b).map(([id]) => id);
-  const spelled = [...vocabulary].filter(([piece]) => spelling.has(piece)).map(([, id]) => id);
-  return new Set([...spelled, ...byFrequency, ...characters]);
+  most: number,
+  recount: (kept: ReadonlySet<number>) => Promise<Map<number, number>>,
+): Promise<Set<number>> {
+  const occurring = neededPieces(use, use.texts.size);
+  if (occurring.size <= most) return new Set([...new Set([...occurring, ...characters])].slice(0, most));
+  const rounds = Math.ceil(Math.log(occurring.size / most) / Math.log(ROUND));
+  let { counts } = use;
+  for (let round = 1; ; round++) {
+    const size = Math.round(most * (occurring.size / most) ** (1 - round / rounds));
+    const kept = neededPieces({ ...use, counts }, size);
+    if (round === rounds) return kept;
+    counts = await recount(kept);
+  }
+}
+
+/** The sum over sources of each piece's share of the source's tokens: each language counts alike, however much text there is of it. */
+function totalOf(
+  counts: ReadonlyMap<string, PieceCounts>,
+  without: ReadonlySet<number> = new Set(),
+): Map<number, number> {
+  const total = new Map<number, number>();
+  for (const { all } of counts.values()) {
+    const tokens = [...all.values()].reduce((sum, n) => sum + n, 0);
+    for (const [id, n] of all) if (!without.has(id)) total.set(id, (total.get(id) ?? 0) + n / tokens);
+  }
+  return total;
 }
 
 /** How often each piece occurs in the texts of one source. */
@@ -170,17 +195,33 @@ class PieceCounts {
   }
 }
 
-async function countPieces(tokenizer: Tokenizer, path: string, counts: PieceCounts): Promise<void> {
-  for (const { text, number } of readLines(path, strictly())) {
-    if (text.trim() !== '') counts.add(tokenizer.encode(text, undefined, MAX_TOKENS));
-    if (number % LINES_PER_TURN === 0) await yieldToEvents();
+async function countPieces(
+  tokenizer: Tokenizer,
+  files: readonly CorpusFile[],
+  reporter: Reporter,
+): Promise<Map<string, PieceCounts>> {
+  const special = new Set(tokenizer.encode('', undefined, MAX_TOKENS));
+  const counts = new Map<string, PieceCounts>();
+  for (const { source, path } of files) {
+    reporter.message(`Reading ${path} ...`);
+    const found = counts.get(source) ?? new PieceCounts(special);
+    counts.set(source, found);
+    for (const { text, number } of readLines(path, strictly())) {
+      if (text.trim() !== '') found.add(tokenizer.encode(text, undefined, MAX_TOKENS));
+      if (number % LINES_PER_TURN === 0) await yieldToEvents();
+    }
   }
+  return counts;
 }
 
-function corpusFiles(
-  corpus: readonly string[],
-  languages: readonly string[],
-): { readonly source: string; readonly path: string }[] {
+/** A file of texts in a language. */
+interface CorpusFile {
+  /** The language, or the file's name. */
+  readonly source: string;
+  readonly path: string;
+}
+
+function corpusFiles(corpus: readonly string[], languages: readonly string[]): CorpusFile[] {
   return corpus.flatMap((name) => {
     if (!name.includes('{lg}')) return [{ source: name, path: name }];
     const found = languages
