@@ -1,4 +1,4 @@
-// The int8 encoder against onnxruntime-node on graphs of the same weights.
+// The int8 encoder in process and as it is exported, against onnxruntime-node on graphs of the same weights.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,53 +23,100 @@ const SQUARE = [Array.from({ length: 16 }, () => 128)];
 /** One after the other, as a service would get them: a lone one measures how fast threads wake up. */
 const SINGLE = Array.from({ length: 50 }, () => [32]);
 
-/** Runs ours and one form of theirs in turn on batches of the given lengths; the times are divided by `parts`. */
-async function againstOnnxruntime({ hidden, form, batches, parts = 1 }) {
+/**
+ * Runs two of the {@link sides} in turn on batches of the given lengths; the times are divided by `parts`.
+ */
+async function compare({ hidden, ours = 'integers', theirs, batches, parts = 1 }) {
   const lengths = typeof batches === 'function' ? await batches() : { lengths: batches };
   if (lengths.skipped) return lengths;
   const folder = mkdtempSync(join(tmpdir(), 'sdq-bench-'));
   const synthetic = syntheticModel({ hidden, mode: 'qat', lengths: lengths.lengths[0] });
+  const opened = [];
   try {
-    const { config, head, parameters } = synthetic.model;
-    const quantized = quantizeModel(synthetic.model, synthetic.plan, synthetic.grids);
-    const file = join(folder, 'model.onnx');
-    if (form === 'qdq') await writeOnnx(file, quantized, { form: 'qdq', weightType: 'int8' });
-    else {
-      const tensors = new Map(
-        [...parameters].map(([name, x]) => [name, { shape: x.shape, data: x.dataSync() }]),
-      );
-      await writeOnnx(file, { config, head, tensors });
+    for (const side of [ours, theirs]) {
+      const one = await sides[side].open(synthetic, join(folder, `${side}.onnx`));
+      if (one.skipped) return one;
+      opened.push(one);
     }
-    const measured = form === 'dynamic' ? join(folder, 'dynamic.onnx') : file;
-    if (form === 'dynamic') {
-      const reason = quantizeDynamically(file, measured);
-      if (reason) return { skipped: reason };
-    }
-    const session = await OnnxSession.openFile(measured, config, head, threads());
-    const ours = quantizedClassifier(quantized);
-    const work = lengths.lengths.map((batch) => randomBatch(batch, config.vocabularySize));
+    const work = lengths.lengths.map((batch) => randomBatch(batch, synthetic.model.config.vocabularySize));
     const result = await inTurn(
-      () =>
-        timed(() => {
-          for (const batch of work) {
-            const logits = ours.classify(batch);
-            logits.dataSync();
-            logits.dispose();
-          }
-        }),
-      () =>
-        timed(async () => {
-          for (const batch of work) await session.logits(batch);
-        }),
+      ...opened.map(
+        ({ classify }) =>
+          () =>
+            timed(async () => {
+              for (const batch of work) await classify(batch);
+            }),
+      ),
     );
-    ours.dispose();
     result.ours /= parts;
     result.theirs /= parts;
-    return { ...result, unit: 'ms', against: `onnxruntime-node, ${form}` };
+    return { ...result, unit: 'ms', against: `onnxruntime-node, ${sides[theirs].title}` };
   } finally {
+    for (const { close } of opened) await close();
     synthetic.dispose();
     rmSync(folder, { recursive: true });
   }
+}
+
+/** The ways to run one model: in process, or written to a file for onnxruntime. */
+const sides = {
+  integers: {
+    title: 'in process',
+    open: async (synthetic) => {
+      const { classify, dispose } = quantizedClassifier(quantized(synthetic));
+      return {
+        classify: (batch) => {
+          const logits = classify(batch);
+          logits.dataSync();
+          logits.dispose();
+        },
+        close: dispose,
+      };
+    },
+  },
+  fp32: {
+    title: 'fp32',
+    open: async (synthetic, file) => {
+      await writeFloats(file, synthetic.model);
+      return openSession(file, synthetic.model);
+    },
+  },
+  dynamic: {
+    title: 'dynamic int8',
+    open: async (synthetic, file) => {
+      const floats = `${file}.fp32`;
+      await writeFloats(floats, synthetic.model);
+      const reason = quantizeDynamically(floats, file);
+      return reason ? { skipped: reason } : openSession(file, synthetic.model);
+    },
+  },
+  qdq: written('static QDQ int8', { form: 'qdq', weightType: 'int8' }),
+  'export-cpu': written('as sdq export --target cpu writes it', { form: 'qoperator' }),
+  'export-web': written('as sdq export --target web writes it', { form: 'qdq' }),
+};
+
+function written(title, options) {
+  return {
+    title,
+    open: async (synthetic, file) => {
+      await writeOnnx(file, quantized(synthetic), options);
+      return openSession(file, synthetic.model);
+    },
+  };
+}
+
+function quantized({ model, plan, grids }) {
+  return quantizeModel(model, plan, grids);
+}
+
+async function writeFloats(file, { config, head, parameters }) {
+  const tensors = new Map([...parameters].map(([name, x]) => [name, { shape: x.shape, data: x.dataSync() }]));
+  await writeOnnx(file, { config, head, tensors });
+}
+
+async function openSession(file, { config, head }) {
+  const session = await OnnxSession.openFile(file, config, head, threads());
+  return { classify: (batch) => session.logits(batch), close: () => session.close() };
 }
 
 /** onnxruntime's own dynamic quantization of a float graph; the reason where it cannot run. */
@@ -112,34 +159,50 @@ async function realText() {
   return { lengths };
 }
 
-const forms = [
-  { form: 'fp32', title: 'fp32' },
-  { form: 'dynamic', title: 'dynamic int8' },
-  { form: 'qdq', title: 'static QDQ int8' },
-];
+const peers = ['fp32', 'dynamic', 'qdq'];
 
 const square = [384, 768].flatMap((hidden) =>
-  forms.map(({ form, title }) => ({
-    name: `encoder-${hidden}-vs-${form}`,
-    title: `int8 encoder, H=${hidden}, 16 x 128, against onnxruntime ${title}`,
-    target: form === 'fp32' ? 5 : 2,
-    run: () => againstOnnxruntime({ hidden, form, batches: SQUARE }),
+  peers.map((theirs) => ({
+    name: `encoder-${hidden}-vs-${theirs}`,
+    title: `int8 encoder, H=${hidden}, 16 x 128, against onnxruntime ${sides[theirs].title}`,
+    target: theirs === 'fp32' ? 5 : 2,
+    run: () => compare({ hidden, theirs, batches: SQUARE }),
   })),
 );
 
+/** What an export gains over the fp32 export of the same model, and running in process over the export. */
+const exported = [
+  { what: '1 x 32', batches: SINGLE, parts: SINGLE.length, name: 'single' },
+  { what: '16 x 128', batches: SQUARE, name: 'square' },
+].flatMap(({ what, name, ...work }) => [
+  ...['export-cpu', 'export-web'].map((ours) => ({
+    name: `${ours}-${name}-vs-fp32`,
+    title: `int8 encoder under onnxruntime ${sides[ours].title}, H=384, ${what}, against its fp32 export`,
+    target: 1,
+    run: () => compare({ hidden: 384, ours, theirs: 'fp32', ...work }),
+  })),
+  ...['export-cpu', 'export-web'].map((theirs) => ({
+    name: `${theirs}-${name}-vs-integers`,
+    title: `int8 encoder in process, H=384, ${what}, against onnxruntime ${sides[theirs].title}`,
+    target: 2,
+    run: () => compare({ hidden: 384, theirs, ...work }),
+  })),
+]);
+
 export const encoderBenchmarks = [
   ...square,
+  ...exported,
   ...[384, 768].map((hidden) => ({
     name: `encoder-${hidden}-single-vs-dynamic`,
     title: `int8 encoder, H=${hidden}, 1 x 32, one after the other, against onnxruntime dynamic int8`,
     target: 1.5,
-    run: () => againstOnnxruntime({ hidden, form: 'dynamic', batches: SINGLE, parts: SINGLE.length }),
+    run: () => compare({ hidden, theirs: 'dynamic', batches: SINGLE, parts: SINGLE.length }),
   })),
   {
     name: 'encoder-384-text-vs-dynamic',
     title:
       'int8 encoder, H=384, POS dev in 18 languages, 16 sentences a batch, against onnxruntime dynamic int8',
     target: 3,
-    run: () => againstOnnxruntime({ hidden: 384, form: 'dynamic', batches: realText }),
+    run: () => compare({ hidden: 384, theirs: 'dynamic', batches: realText }),
   },
 ];
