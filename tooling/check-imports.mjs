@@ -7,7 +7,7 @@ const BELOW = {
   core: [],
   kernels: ['core'],
   'kernels-cpu': ['core', 'kernels'],
-  'kernels-cuda': ['core'],
+  'kernels-cuda': ['core', 'kernels'],
   'kernels-webgpu': ['core', 'kernels'],
   quantizers: ['core', 'kernels'],
   distillation: ['core', 'kernels'],

@@ -148,13 +148,13 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
       addon.attention(floats(q), floats(k), floats(v), offsets, heads, out.values, logSums.values);
       return [out.info, logSums.info];
     },
-    SdqAttentionGrad({ q, k, v, logSums, dy }, attributes) {
+    SdqAttentionGrad({ q, k, v, softmax, dy }, attributes) {
       const [dq, dk, dv] = [allocate(q!.shape), allocate(q!.shape), allocate(q!.shape)];
       addon.attentionGrad(
         floats(q),
         floats(k),
         floats(v),
-        floats(logSums),
+        floats(softmax),
         floats(dy),
         attributes.offsets as Int32Array,
         attributes.heads as number,

@@ -4,6 +4,7 @@ import { SdqError } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import type { TFJSBinding } from '@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js';
 import { BINDING_FILE, findBuild } from './build-folder.ts';
+import { FusedKernels } from './fused-kernels.ts';
 import type { Build } from './wheels.ts';
 
 /** The name that tfjs-node's kernels are registered under; they look for no other. */
@@ -18,11 +19,20 @@ export interface CudaInfo {
   readonly version: string;
 }
 
-let current: CudaInfo | undefined;
+/** How {@link useCuda} runs. */
+export interface CudaOptions {
+  /** Where builds are kept; `$XDG_CACHE_HOME/sdq/tensorflow` unless given. */
+  readonly cacheDir?: string | undefined;
+  /** Composes the ops of `@sdq/kernels` of tfjs's, without kernels of their own: what speed is measured against. */
+  readonly composed?: boolean | undefined;
+}
+
+let current: { readonly info: CudaInfo; readonly fused: FusedKernels } | undefined;
 
 /**
  * Registers tfjs's TensorFlow backend on the binding that {@link setUpCuda} built, under tfjs-node's name
- * `tensorflow`, and makes it the current one. It runs on an NVIDIA card if there is one, else on the CPU.
+ * `tensorflow`, with kernels for the ops of `@sdq/kernels`, and makes it the current one. It runs on an NVIDIA card if there
+ * is one, else on the CPU.
  *
  * TensorFlow's own variables apply; two are set unless the user did: `TF_CPP_MIN_LOG_LEVEL` to 3 (errors only), and
  * `TF_FORCE_GPU_ALLOW_GROWTH` to true (no more of a card's memory than is needed).
@@ -36,10 +46,11 @@ let current: CudaInfo | undefined;
  * const start = async () => (await useCuda()).device;
  * ```
  */
-export async function useCuda(options: { cacheDir?: string | undefined } = {}): Promise<CudaInfo> {
-  current ??= await register(options.cacheDir);
+export async function useCuda({ cacheDir, composed = false }: CudaOptions = {}): Promise<CudaInfo> {
+  current ??= await register(cacheDir);
+  current.fused.use(!composed);
   await tf.setBackend(BACKEND);
-  return current;
+  return current.info;
 }
 
 /**
@@ -56,7 +67,9 @@ export function cudaSetup(cacheDir?: string): { build: Build; folder: string } |
   return findBuild(cacheDir);
 }
 
-async function register(cacheDir: string | undefined): Promise<CudaInfo> {
+async function register(
+  cacheDir: string | undefined,
+): Promise<{ readonly info: CudaInfo; readonly fused: FusedKernels }> {
   const found = findBuild(cacheDir);
   if (!found) {
     throw new SdqError(
@@ -70,9 +83,12 @@ async function register(cacheDir: string | undefined): Promise<CudaInfo> {
   const backend = new NodeJSKernelBackend(withTypedErrors(binding), '@tensorflow/tfjs-node-gpu');
   tf.registerBackend(BACKEND, () => backend);
   return {
-    build: found.build,
-    device: binding.isUsingGpuDevice() ? 'gpu' : 'cpu',
-    version: binding.TF_Version,
+    info: {
+      build: found.build,
+      device: binding.isUsingGpuDevice() ? 'gpu' : 'cpu',
+      version: binding.TF_Version,
+    },
+    fused: new FusedKernels(BACKEND, backend),
   };
 }
 

@@ -276,7 +276,7 @@ function sdqKernels(backend: SdqWebGpuBackend): Record<string, Kernel> {
         }),
       );
     },
-    SdqAttentionGrad({ q, k, v, logSums, dy }, attributes) {
+    SdqAttentionGrad({ q, k, v, softmax: logSums, dy }, attributes) {
       const heads = attributes.heads as number;
       const shape = attentionShape(q!, heads);
       const inputs = { q: q!, k: k!, v: v!, logSums: logSums!, dy: dy! };

@@ -7,9 +7,10 @@ const SdqAttention = 'SdqAttention';
 
 registerKernelGradient(SdqAttention, {
   inputsToSave: ['q', 'k', 'v'],
-  outputsToSave: [false, true],
-  gradient: ([dy], [q, k, v, logSums], attributes) => {
-    const inputs = { q: q!, k: k!, v: v!, logSums: logSums!, dy: dy! };
+  // The second output is what a backend wants to see again of the softmax: the logarithms of its sums, or all of it.
+  outputsToSave: [true, true],
+  gradient: ([dy], [q, k, v, y, softmax], attributes) => {
+    const inputs = { q: q!, k: k!, v: v!, y: y!, softmax: softmax!, dy: dy! };
     const [dq, dk, dv] = runKernels('SdqAttentionGrad', inputs, attributes);
     return { q: () => dq!, k: () => dk!, v: () => dv! };
   },

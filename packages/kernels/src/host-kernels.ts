@@ -53,10 +53,10 @@ export interface HostKernels {
   createIntegerModel?(pass: ForwardPass, parameters: IntegerParameters): IntegerModel;
 }
 
-const byBackend = new Map<string, HostKernels>();
+const byBackend = new Map<string, HostKernels | undefined>();
 
 /**
- * Gives a tfjs backend its host kernels.
+ * Gives a tfjs backend its host kernels, or takes them away.
  *
  * @example
  * ```ts
@@ -66,7 +66,7 @@ const byBackend = new Map<string, HostKernels>();
  * registerHostKernels('my-backend', kernels);
  * ```
  */
-export function registerHostKernels(backend: string, kernels: HostKernels): void {
+export function registerHostKernels(backend: string, kernels: HostKernels | undefined): void {
   byBackend.set(backend, kernels);
 }
 
