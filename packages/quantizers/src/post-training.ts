@@ -11,7 +11,6 @@ import * as tf from '@tensorflow/tfjs';
 import { type AdaRoundOptions, adaRound } from './adaround.ts';
 import { gridForRange } from './affine-grid.ts';
 import { calibrate } from './calibrate.ts';
-import { FakeQuantizedOps } from './fake-quantized-ops.ts';
 import { type GptqOptions, gptq } from './gptq.ts';
 import { Gram } from './gram.ts';
 import type { ObserverName } from './observers.ts';
@@ -29,7 +28,7 @@ import {
 import { SmoothedOps, smoothingDivisors } from './smooth-quant.ts';
 import { ListeningOps, type SharedInput, TracingOps } from './tracing-ops.ts';
 import { valuesOf } from './values-of.ts';
-import { dequantizeRows } from './weight-quantizers.ts';
+import { dequantizeRows, floatsOf } from './weight-quantizers.ts';
 
 /** A model to quantize: its parameters by their names in the checkpoint, and how a batch runs through it. */
 export interface CalibratedModel<Batch> {
@@ -79,9 +78,9 @@ const SAMPLE_ROWS = 256;
  * with the chosen observer, after SmoothQuant where asked, with weights rounded to nearest, by GPTQ or by AdaRound, and
  * biases corrected where asked.
  *
- * GPTQ, AdaRound and bias correction see the inputs that the layers before them, quantized already, give. Inputs are never
- * kept: memory is bounded by `gramBytes`, whatever the number of batches. Source of bias correction: Nagel et al. 2019,
- * "Data-Free Quantization Through Weight Equalization and Bias Correction", appendix D.
+ * GPTQ and AdaRound see the inputs that the layers before them, quantized already, give. Inputs are never kept: memory is
+ * bounded by `gramBytes`, whatever the number of batches. Source of bias correction: Nagel et al. 2019, "Data-Free
+ * Quantization Through Weight Equalization and Bias Correction", section 4.2.
  *
  * @param batches - iterated several times
  * @throws SdqError `bad-plan` when a rule matches no site of the model; `empty-data` without batches; `bad-value` when
@@ -115,6 +114,7 @@ class PostTraining<Batch> {
   private readonly weights = new Map<string, QuantizedRows>();
   private readonly divisors = new Map<Site, Float32Array>();
   private readonly kept = new Set<string>();
+  private readonly retired: tf.Tensor[] = [];
 
   constructor(
     private readonly model: CalibratedModel<Batch>,
@@ -134,8 +134,10 @@ class PostTraining<Batch> {
     if (smoothQuant) await this.smooth(shared, smoothQuant.alpha);
     const ranges = await calibrate(this.calibrated(), this.batches, this.plan, [observer]);
     const grids = gridsForRanges(ranges[observer], this.plan);
-    // Taken before any weight is rounded.
-    const expected = biasCorrection ? await this.meanOutputs(shared) : undefined;
+    const means = new Map<Site, Mean>();
+    // The means of float inputs: taken before any weight is rounded.
+    if (biasCorrection) await this.collectMeans(shared, grids, means);
+    const original = new Map(this.parameters);
     if (rounding !== 'nearest') await this.roundByError(shared, rounding);
     for (const [site, rule] of this.plan) {
       const name = `${site}.weight`;
@@ -143,7 +145,7 @@ class PostTraining<Batch> {
         this.weights.set(name, rule.weight.quantize(this.parameters.get(name)!, site));
       }
     }
-    if (expected) await this.correctBiases(shared, expected, grids);
+    for (const [site, mean] of means) this.correctBias(site, mean, original.get(`${site}.weight`)!);
     const changed = [...this.kept].map((name) => [name, this.parameters.get(name)!] as const);
     return {
       weights: this.weights,
@@ -159,6 +161,7 @@ class PostTraining<Batch> {
     for (const [name, tensor] of this.parameters) {
       if (tensor !== this.model.parameters.get(name) && !this.kept.has(name)) tensor.dispose();
     }
+    tf.dispose(this.retired);
   }
 
   private trace(): SharedInput[] {
@@ -192,7 +195,8 @@ class PostTraining<Batch> {
 
   private replace(name: string, tensor: tf.Tensor, keep = false): void {
     const old = this.parameters.get(name);
-    if (old && old !== this.model.parameters.get(name)) old.dispose();
+    // Bias correction still reads the float weights, so what was replaced lives until the end.
+    if (old && old !== this.model.parameters.get(name)) this.retired.push(old);
     this.parameters.set(name, tensor);
     if (keep) this.kept.add(name);
   }
@@ -286,76 +290,45 @@ class PostTraining<Batch> {
     this.replace(name, dequantizeRows(rows));
   }
 
-  /** The mean output of each linear whose bias can be corrected, with the parameters as they are now. */
-  private async meanOutputs(shared: readonly SharedInput[]): Promise<Map<Site, Float64Array>> {
-    const means = new Map<Site, Mean>();
-    for (const site of linearsOf(shared)) {
+  private async collectMeans(
+    shared: readonly SharedInput[],
+    grids: ReadonlyMap<Site, AffineGrid>,
+    means: Map<Site, Mean>,
+  ): Promise<void> {
+    for (const site of shared.flatMap(({ sites }) => sites)) {
       if (this.plan.get(site)?.weight && this.parameters.has(`${site}.bias`)) means.set(site, new Mean());
     }
-    await this.listen((site, x) => means.get(site)?.add(x));
-    return new Map(
-      [...means].map(([site, mean]) => {
-        const bias = this.parameters.get(`${site}.bias`)!.dataSync();
-        const products = mean.times(this.parameters.get(`${site}.weight`)!.dataSync());
-        return [site, products.map((value, row) => value + bias[row]!)];
-      }),
-    );
-  }
-
-  /**
-   * Gives each linear the mean output that it had in floats, in the order of the layers: each sees the inputs that the
-   * quantized and corrected ones before it give.
-   */
-  private async correctBiases(
-    shared: readonly SharedInput[],
-    expected: ReadonlyMap<Site, Float64Array>,
-    grids: Map<Site, AffineGrid>,
-  ): Promise<void> {
-    const linears = new Set(linearsOf(shared));
-    const others = new Map([...this.plan].filter(([site]) => !linears.has(site)));
-    const planned = new Map([...this.plan].filter(([site]) => linears.has(site)));
-    for (const [site, { weight }] of planned) {
-      const name = `${site}.weight`;
-      if (weight) this.replace(name, dequantizeRows(this.weights.get(name)!));
-    }
-    for (const { sites } of shared) {
-      const means = new Map(sites.filter((site) => expected.has(site)).map((site) => [site, new Mean()]));
-      if (means.size === 0) continue;
-      await this.forEachBatch((float) => {
-        const embedding = new FakeQuantizedOps(float, others, { grids });
-        return this.smoothed(new MeanInputOps(embedding, planned, grids, means));
+    await this.listen((site, x) => {
+      const mean = means.get(site);
+      if (!mean) return;
+      tf.tidy(() => {
+        const rule = this.plan.get(site)!;
+        const grid = grids.get(site);
+        const rounded = grid
+          ? fakeQuantize(x, grid, site)
+          : isPerToken(rule)
+            ? fakeQuantizePerToken(x, rule.activationBits!, true, site)
+            : x;
+        mean.add(x, rounded);
       });
-      for (const [site, mean] of means) {
-        const name = `${site}.bias`;
-        const outputs = mean.times(this.parameters.get(`${site}.weight`)!.dataSync());
-        this.replace(
-          name,
-          tf.tensor1d(Float32Array.from(outputs, (value, row) => expected.get(site)![row]! - value)),
-          true,
-        );
+    });
+  }
+
+  /** b + W mean(x) - W' mean(x'): the mean output is then that of the float model. */
+  private correctBias(site: Site, mean: Mean, weight: tf.Tensor): void {
+    if (mean.count === 0) return;
+    const name = `${site}.bias`;
+    const float = weight.dataSync();
+    const rounded = floatsOf(this.weights.get(`${site}.weight`)!);
+    const bias = Float32Array.from(this.parameters.get(name)!.dataSync(), (value, row) => {
+      let shift = 0;
+      for (let i = 0; i < mean.float.length; i++) {
+        const at = row * mean.float.length + i;
+        shift += float[at]! * mean.float[i]! - rounded[at]! * mean.rounded[i]!;
       }
-    }
-  }
-}
-
-function linearsOf(shared: readonly SharedInput[]): Site[] {
-  return shared.flatMap(({ sites }) => sites);
-}
-
-/** Runs a quantized encoder, its weights dequantized, and takes the mean of some linears' quantized inputs. */
-class MeanInputOps extends FakeQuantizedOps {
-  constructor(
-    inner: EncoderOps<tf.Tensor>,
-    plan: ResolvedPlan,
-    grids: Map<Site, AffineGrid>,
-    private readonly means: ReadonlyMap<Site, Mean>,
-  ) {
-    super(inner, plan, { grids, weightsAreQuantized: true });
-  }
-
-  override linear(site: Site, x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
-    this.means.get(site)?.add(this.input(site, x));
-    return super.linear(site, x, weight, bias);
+      return value + shift / mean.count;
+    });
+    this.replace(name, tf.tensor1d(bias), true);
   }
 }
 
@@ -381,27 +354,21 @@ class ChannelStatistics {
   }
 }
 
-/** The mean of the rows of a linear's inputs. */
+/** Sums of a linear's inputs, as they are and as they are rounded. */
 class Mean {
-  private sums = new Float64Array(0);
-  private count = 0;
+  float = new Float64Array(0);
+  rounded = new Float64Array(0);
+  count = 0;
 
-  add(x: tf.Tensor): void {
-    const sums = x.sum(0).dataSync();
-    if (this.count === 0) this.sums = new Float64Array(sums.length);
-    for (let i = 0; i < sums.length; i++) this.sums[i]! += sums[i]!;
+  add(x: tf.Tensor, rounded: tf.Tensor): void {
+    this.float = added(this.float, x.sum(0).dataSync());
+    this.rounded = added(this.rounded, rounded.sum(0).dataSync());
     this.count += x.shape[0]!;
   }
+}
 
-  /** The product with a weight [out, in]: [out]. */
-  times(weight: ArrayLike<number>): Float64Array {
-    const { sums, count } = this;
-    return Float64Array.from({ length: weight.length / sums.length }, (_, row) => {
-      let sum = 0;
-      for (let i = 0; i < sums.length; i++) sum += weight[row * sums.length + i]! * sums[i]!;
-      return sum / count;
-    });
-  }
+function added(sums: Float64Array, values: ArrayLike<number>): Float64Array<ArrayBuffer> {
+  return Float64Array.from(values, (value, i) => value + (sums[i] ?? 0));
 }
 
 function columnMaxima(weights: readonly tf.Tensor[]): Float32Array {
