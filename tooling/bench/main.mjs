@@ -34,7 +34,7 @@ for (const { name, title, target, run } of chosen) {
   const [low, high] = spread.map((value) => value.toFixed(2));
   say(
     `${title}\n  ours ${number(ours)}, ${against} ${number(theirs)} ${unit}: ratio ${ratio.toFixed(2)} (quartiles ${low} to ${high}), ` +
-      `target ${target}: ${ratio >= target ? 'reached' : 'not reached'}`,
+      `target ${Number(target.toFixed(2))}: ${ratio >= target ? 'reached' : 'not reached'}`,
   );
   results.push({ name, title, ours, theirs, unit, ratio, spread, target, against });
 }

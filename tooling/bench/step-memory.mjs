@@ -1,10 +1,11 @@
-// A process of its own that makes three QAT steps and tells the most memory it ever had.
+// A process of its own that makes three training steps and tells the most memory it ever had: HIDDEN MODE.
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import { syntheticModel } from '@sdq/pipeline';
 import { peakMemory } from './peak-memory.mjs';
 
+const [hidden, mode] = process.argv.slice(2);
 await useSdqCpu();
 const lengths = Array.from({ length: 16 }, () => 128);
-const model = syntheticModel({ hidden: Number(process.argv[2]), mode: 'qat', lengths });
+const model = syntheticModel({ hidden: Number(hidden), mode, lengths });
 for (let i = 0; i < 3; i++) model.step();
 process.send(peakMemory());

@@ -72,7 +72,7 @@ function loadRequest({ config, head }, mode, dropout) {
 async function peakMemory(hidden) {
   const found = findPython();
   if (!found.python) return { skipped: found.reason };
-  const ours = await ownPeak(hidden);
+  const ours = await ownPeak(hidden, 'qat');
   const peer = startPeer(found.python);
   const model = syntheticModel({ hidden, mode: 'fp32', lengths: [1] });
   const { version } = await peer.ask(loadRequest(model.model, 'qat', 0));
@@ -91,16 +91,59 @@ async function peakMemory(hidden) {
   };
 }
 
-function ownPeak(hidden) {
+function ownPeak(hidden, mode) {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('step-memory.mjs', import.meta.url)), [String(hidden)]);
+    const child = fork(fileURLToPath(new URL('step-memory.mjs', import.meta.url)), [String(hidden), mode]);
     child.once('message', resolve);
     child.once('exit', (code) => code && reject(new Error(`step-memory.mjs ended with ${code}`)));
   });
 }
 
+/** What self-distillation adds to a step of ours. */
+async function againstOwnQat(liveTeacher) {
+  const [sdq, qat] = ['sdq', 'qat'].map((mode) =>
+    syntheticModel({ hidden: 384, mode, lengths: SQUARE, liveTeacher }),
+  );
+  const result = await inTurn(
+    () => timed(() => sdq.step()),
+    () => timed(() => qat.step()),
+  );
+  sdq.dispose();
+  qat.dispose();
+  return { ...result, unit: 'ms', against: 'our own QAT step' };
+}
+
+async function sdqMemory() {
+  const [ours, theirs] = [await ownPeak(384, 'sdq'), await ownPeak(384, 'fp32')].map((bytes) => bytes / 1e6);
+  const ratio = theirs / ours;
+  return { ours, theirs, ratio, spread: [ratio, ratio], unit: 'MB', against: 'our own fp32 fine-tuning' };
+}
+
+const distillation = [
+  {
+    name: 'sdq-step-cost',
+    title: 'SDQ step with cached teacher, H=384, 16 x 128, against our own QAT step (at most 1.15 times)',
+    target: 1 / 1.15,
+    run: () => againstOwnQat(false),
+  },
+  {
+    name: 'sdq-step-cost-live',
+    title: 'The same with the teacher running in every step (at most 1.6 times)',
+    target: 1 / 1.6,
+    run: () => againstOwnQat(true),
+  },
+  {
+    name: 'sdq-step-memory',
+    title:
+      'Peak memory of a process that makes SDQ steps, H=384, 16 x 128, against fine-tuning (at most 1.25 times)',
+    target: 1 / 1.25,
+    run: sdqMemory,
+  },
+];
+
 export const trainingBenchmarks = [
   ...training,
+  ...distillation,
   ...[384, 768].map((hidden) => ({
     name: `qat-step-${hidden}-memory`,
     title: `Peak memory of a process that makes QAT steps, H=${hidden}, 16 x 128`,

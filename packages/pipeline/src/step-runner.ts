@@ -1,5 +1,5 @@
 import { type Random, SdqError, type Taps } from '@sdq/core';
-import { AdamW, type AdamWStepOptions, embedding, globalNorm } from '@sdq/kernels';
+import { AdamW, type AdamWStepOptions, embedding, globalNorm, variableGradients } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, packBatch } from './batches.ts';
 import { concatenate } from './concatenate.ts';
@@ -150,7 +150,7 @@ export class StepRunner {
     const parts: Record<string, number> = {};
     const prepared = prepare && keptTaps(() => prepare(batch));
     try {
-      const { value, grads } = tf.variableGrads(() => {
+      const { value, grads } = variableGradients(() => {
         const { total, parts: named } = loss(ids ? { ...batch, ids } : batch, { ...context, prepared });
         for (const [name, part] of Object.entries(named)) parts[name] = part.dataSync()[0]!;
         return total;

@@ -1,6 +1,6 @@
 import { type AffineGrid, type PackedBatch, Random, type Site, type Taps } from '@sdq/core';
 import { attentionOutputKl, combineLosses, logitKl } from '@sdq/distillation';
-import { AdamW, globalNorm, softmaxCrossEntropy } from '@sdq/kernels';
+import { AdamW, globalNorm, softmaxCrossEntropy, variableGradients } from '@sdq/kernels';
 import { type EncoderConfig, encoderShapes, FloatOps, forward, type Head, initialHead } from '@sdq/models';
 import {
   createPlan,
@@ -31,6 +31,8 @@ export interface SyntheticOptions {
   /** `fp32`: fine-tuning; `qat`: the task's loss on quantized products; `sdq`: beside it logit KL and Att-KLD against
    * a teacher's outputs that are there already, as from a cache. */
   readonly mode: StepMode;
+  /** In `sdq` mode: the teacher runs in every step. */
+  readonly liveTeacher?: boolean;
   /** In training; 0 when absent. */
   readonly dropout?: number;
   readonly layers?: number;
@@ -66,7 +68,7 @@ export interface SyntheticModel {
  * ```
  */
 export function syntheticModel(options: SyntheticOptions): SyntheticModel {
-  const { hidden, lengths, mode, dropout = 0, layers = 12 } = options;
+  const { hidden, lengths, mode, liveTeacher = false, dropout = 0, layers = 12 } = options;
   const random = new Random(0);
   const config = configOf(hidden, layers, dropout);
   const head: Head = {
@@ -102,7 +104,8 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
       sites: collector.sites,
     };
   };
-  const teacher = mode === 'sdq' ? keptTaps(() => taps(false, false)) : undefined;
+  const show = () => keptTaps(() => taps(false, false));
+  const cached = mode === 'sdq' && !liveTeacher ? show() : undefined;
 
   return {
     tokens: batch.ids.length,
@@ -116,7 +119,8 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
       logits.dispose();
     },
     step() {
-      const { value, grads } = tf.variableGrads(() => {
+      const teacher = cached ?? (distillation && show());
+      const { value, grads } = variableGradients(() => {
         const student = taps(true, mode !== 'fp32');
         const task = softmaxCrossEntropy(student.logits as tf.Tensor2D, batch.labels);
         if (!distillation) return task;
@@ -130,11 +134,12 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
         { learningRate: 1e-5, weightDecay: () => 0.01, gradientScale: Math.min(1, 1 / (norm + 1e-6)) },
       );
       tf.dispose([value, ...Object.values(grads)]);
+      if (teacher && teacher !== cached) disposeTaps(teacher);
     },
     dispose() {
       optimizer.dispose();
       tf.dispose([...parameters.values()]);
-      if (teacher) disposeTaps(teacher);
+      if (cached) disposeTaps(cached);
     },
   };
 }
