@@ -33,17 +33,21 @@ const STAGES = [
 for (const { stage, options } of STAGES) {
   const [a, b] = backends.map((backend) => lossesOf(backend, stage, options));
   for (const part of Object.keys(a[0])) {
-    const apart = a.map((losses, i) => Math.abs(losses[part] - b[i][part]));
-    const within = [50, 100, steps].filter((count) => count <= apart.length);
-    const figures = within.map((count) => {
-      const first = apart.slice(0, count);
+    const differences = a.slice(0, steps).map((losses, i) => b[i][part] - losses[part]);
+    const figures = [50, 100, steps].map((count) => {
+      const first = differences.slice(0, count).map(Math.abs);
       return `${count} steps: median ${quantile(first, 0.5).toExponential(1)}, largest ${Math.max(...first).toExponential(1)}`;
     });
-    const range = [Math.min, Math.max].map((of) => of(...a.map((losses) => losses[part])).toPrecision(3));
-    console.log(
-      `${stage} ${part} (${range.join(' to ')}), ${backends.join(' against ')}: ${figures.join('; ')}`,
-    );
+    const mean = meanOf(differences);
+    const error = Math.sqrt(meanOf(differences.map((difference) => (difference - mean) ** 2)) / (steps - 1));
+    const about = `mean ${meanOf(a.map((losses) => losses[part])).toPrecision(3)}`;
+    console.log(`${stage} ${part} (${about}), ${backends.join(' against ')}: ${figures.join('; ')}`);
+    console.log(`  on the average ${mean.toExponential(1)} apart, standard error ${error.toExponential(1)}`);
   }
+}
+
+function meanOf(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 /** The losses by name of each of the first steps of a stage, which is run if that was not done yet. */
