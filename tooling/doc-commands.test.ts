@@ -74,6 +74,10 @@ const SMALLER: Readonly<Record<string, readonly string[]>> = {
 /** Scripts that are quick on tiny models, and what makes them quicker. */
 const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
   'tooling/ptq-table.mjs': [],
+  'tooling/task-texts.mjs': [],
+  // Tokens: what the tiny model takes.
+  'tooling/label-words.mjs': ['32'],
+  'tooling/last-bit.mjs': [],
   // Seconds.
   'examples/service/load-test.mjs': ['1'],
 };
@@ -98,7 +102,8 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^node tooling\/release-check\.mjs/, 'the release workflow runs it'],
   [/^node tooling\/install-pytorch\.mjs/, 'run by hand: it downloads PyTorch'],
   [/^node tooling\/parity-table\.mjs/, 'run by hand: it measures every backend'],
-  [/^(cd|apt-get|redis-server) /, 'of the system'],
+  [/^python tooling\/frequent-words\.py/, 'run by hand: it needs wordfreq'],
+  [/^(cd|apt-get|pip|redis-server) /, 'of the system'],
 ];
 
 const found = findCommands(root);
@@ -123,8 +128,11 @@ beforeAll(async () => {
   }
   await writeTinyModel(at('model'));
   mkdirSync(at('text'));
-  for (const language of ['en', 'de', 'fr'])
-    writeFileSync(at('text', `${language}.txt`), 'the cow and the star\n');
+  mkdirSync(at('words'));
+  for (const language of ['en', 'de', 'fr']) {
+    for (const folder of ['text', 'words'])
+      writeFileSync(at(folder, `${language}.txt`), 'the cow and the star\n');
+  }
   symlinkSync(join(root, 'examples/plugin'), at('my-plugin'));
   for (const { name, text } of findShownFiles(root)) writeFileSync(at(name), text);
   mkdirSync(at('experiments'));
@@ -255,7 +263,7 @@ function smaller([name, ...rest]: readonly string[]): string[] {
 function filesOf({ words: [name, ...rest] }: DocCommand): string[] {
   const operands = rest.filter((word) => !word.startsWith('-'));
   if (name === 'cd') return [''];
-  if (name === 'node') return [operands[0]!];
+  if (name === 'node' || name === 'python') return [operands[0]!];
   if (name === 'npx') return operands.slice(2);
   if (operands[0] === 'install')
     return operands.filter((word) => word.startsWith('@sdq/')).map((word) => `packages/${word.slice(5)}`);

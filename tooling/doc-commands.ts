@@ -95,9 +95,14 @@ export function sdqArguments({ words }: Pick<DocCommand, 'words'>): readonly str
 /** What commands make without --out: quickstart by default, distill as its file on the page says. */
 const UNSAID: Readonly<Record<string, string>> = { quickstart: 'runs/quickstart', distill: 'runs/pos-w4' };
 
+/** Which word of a script's command names the folder that it makes. */
+const MADE: Readonly<Record<string, number>> = { 'tooling/label-words.mjs': 6 };
+
 /** The file or folder that a command makes. */
 export function outputOf(command: DocCommand): string | undefined {
   const args = sdqArguments(command);
+  const made = MADE[command.words[1] ?? ''];
+  if (made !== undefined) return command.words[made];
   if (args && UNSAID[args[0]!]) return UNSAID[args[0]!];
   return args ? args[args.indexOf('--out') + 1 || args.length] : command.output;
 }
