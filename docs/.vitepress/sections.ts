@@ -23,6 +23,7 @@ export const sections: readonly {
       ['analysis', 'Where the error is'],
       ['experiments', 'Run a grid of experiments'],
       ['trim', 'Fewer languages'],
+      ['small-models', 'A small model'],
       ['export', 'Export'],
       ['browser', 'Run in the browser'],
       ['serving', 'Serve'],
