@@ -9,7 +9,9 @@ const OBSERVERS = ['min-max', 'moving-average', 'percentile', 'mse', 'entropy'];
 const [model, task, data, sequences = '512', observer] = process.argv.slice(2);
 
 if (observer === undefined) {
-  console.log('| observer | model | program | model loaded | peak | (peak - program) / model | s |');
+  console.log(
+    '| observer | model | program | with model, tokenizer and texts | peak | model and what is added, in models | s |',
+  );
   console.log('|---|---|---|---|---|---|---|');
   for (const name of OBSERVERS) await measured(name);
 } else await calibrate();
@@ -20,7 +22,7 @@ function measured(name) {
   return new Promise((resolve, reject) => {
     child.on('message', ({ bytes, program, loaded, peak, seconds }) => {
       const megabytes = (count) => `${(count / 1e6).toFixed(0)} MB`;
-      const share = ((peak - program) / bytes).toFixed(2);
+      const share = ((bytes + peak - loaded) / bytes).toFixed(2);
       console.log(
         `| ${name} | ${megabytes(bytes)} | ${megabytes(program)} | ${megabytes(loaded)} | ${megabytes(peak)} | ${share} | ${seconds.toFixed(0)} |`,
       );

@@ -41,4 +41,6 @@ export interface EncoderOps<T> {
   firstTokens(x: T, layout: Layout): T;
   /** The place where losses and observers listen; hands x through. */
   tap(site: Site, x: T): T;
+  /** Runs a part of a pass of which nothing but its result is read later, so that the rest may go; absent: nothing to let go. */
+  scope?(run: () => T): T;
 }

@@ -46,11 +46,15 @@ export function encode<T>(
 ): T {
   const find = lookup(parameters);
   checkBatch(config, batch);
-  let hidden = embeddings(ops, config, find, batch);
+  const scope = (run: () => T) => ops.scope?.(run) ?? run();
+  let hidden = scope(() => embeddings(ops, config, find, batch));
   for (let i = 0; i < config.layers; i++) {
     const layer = `encoder.layer.${i}`;
-    const attended = attentionBlock(ops, config, find, layer, hidden, batch);
-    hidden = feedForwardBlock(ops, config, find, layer, attended);
+    const x = hidden;
+    hidden = scope(() => {
+      const attended = attentionBlock(ops, config, find, layer, x, batch);
+      return feedForwardBlock(ops, config, find, layer, attended);
+    });
   }
   return hidden;
 }

@@ -6,8 +6,8 @@ import * as tf from '@tensorflow/tfjs';
 export interface FloatOptions {
   /** Where dropout's seeds come from; without it the model is not in training and drops nothing. */
   readonly dropout?: Random | undefined;
-  /** Called with each tapped value; what it keeps it must `tf.keep`. */
-  readonly onTap?: ((site: Site, x: tf.Tensor) => void) | undefined;
+  /** Called with each tapped value; tells whether it must outlive its layer, as one that a loss reads. */
+  readonly onTap?: ((site: Site, x: tf.Tensor) => boolean) | undefined;
 }
 
 /**
@@ -25,6 +25,9 @@ export interface FloatOptions {
  * ```
  */
 export class FloatOps implements EncoderOps<tf.Tensor> {
+  /** What a listener kept in the scope that is open. */
+  private readonly kept: tf.Tensor[] = [];
+
   constructor(private readonly options: FloatOptions = {}) {}
 
   embed(_site: Site, ids: Int32Array, table: tf.Tensor): tf.Tensor {
@@ -65,7 +68,14 @@ export class FloatOps implements EncoderOps<tf.Tensor> {
   }
 
   tap(site: Site, x: tf.Tensor): tf.Tensor {
-    this.options.onTap?.(site, x);
+    if (this.options.onTap?.(site, x)) this.kept.push(x);
     return x;
+  }
+
+  /** A scope of tfjs, which what a listener keeps outlives. */
+  scope(run: () => tf.Tensor): tf.Tensor {
+    const [result] = tf.tidy(() => [run(), ...this.kept]);
+    this.kept.length = 0;
+    return result!;
   }
 }

@@ -16,8 +16,10 @@ export class TapCollector {
     private readonly model: EncoderShape,
   ) {}
 
-  readonly onTap = (site: Site, x: tf.Tensor): void => {
-    if (this.reader.taps(site, this.model)) this.sites.set(site, x);
+  readonly onTap = (site: Site, x: tf.Tensor): boolean => {
+    const read = this.reader.taps(site, this.model);
+    if (read) this.sites.set(site, x);
+    return read;
   };
 }
 

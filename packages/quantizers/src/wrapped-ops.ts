@@ -44,4 +44,8 @@ export abstract class WrappedOps implements EncoderOps<Tensor> {
   tap(site: Site, x: Tensor): Tensor {
     return this.inner.tap(site, x);
   }
+
+  scope(run: () => Tensor): Tensor {
+    return this.inner.scope?.(run) ?? run();
+  }
 }
