@@ -48,6 +48,7 @@ export const sections: readonly {
     pages: [
       ['results', 'Results'],
       ['results/ptq-pos', 'PTQ on POS'],
+      ['results/ptq-xnli', 'PTQ on XNLI'],
       ['results/gptq-4-bit', 'GPTQ at 4 bits'],
       ['performance', 'Performance'],
     ],
