@@ -1,3 +1,4 @@
+export { joinBlocks } from './codebook.ts';
 export type { DistillationContext, DistillationLoss, EncoderShape, Taps } from './distillation.ts';
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
 export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';

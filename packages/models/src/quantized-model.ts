@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type AffineGrid,
+  joinBlocks,
   packIntegers,
   type QuantizedRows,
   SdqError,
@@ -325,16 +326,14 @@ async function readCodebook(
     throw new SdqError('bad-checkpoint', `${files.source}: "${bookName}" holds -128, more than 8 bits can.`);
   }
   const codes = await files.readUint8(codesEntry!.file);
-  const values = new Int8Array(rows * columns);
-  for (const [block, code] of codes.entries()) {
-    if (code >= count) {
-      throw new SdqError(
-        'bad-checkpoint',
-        `${files.source}: "${codesName}" names the entry ${code} of ${count} in its codebook.`,
-      );
-    }
-    values.set(entries.subarray(code * blockSize, (code + 1) * blockSize), block * blockSize);
+  const wrong = codes.find((code) => code >= count);
+  if (wrong !== undefined) {
+    throw new SdqError(
+      'bad-checkpoint',
+      `${files.source}: "${codesName}" names the entry ${wrong} of ${count} in its codebook.`,
+    );
   }
+  const values = joinBlocks(entries, codes, blockSize);
   const scales = new Float32Array(rows).fill(scale);
   return { bits: 8, shape: [rows, columns], values, scales, codebook: { blockSize, entries, codes } };
 }

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import type { Taps } from '@sdq/core';
 import { attentionOutputKl } from '@sdq/distillation';
 import { useSdqCpu } from '@sdq/kernels-cpu';
-import { type Head, type HeadKind, loadCheckpoint } from '@sdq/models';
+import type { Head, HeadKind } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { writeTinyModel } from '../test/tiny-task.ts';
+import { tinyModel, writeTinyModel } from '../test/tiny-task.ts';
 import { packBatch } from './batches.ts';
 import { CachedTeacher } from './cached-teacher.ts';
 import type { EncodedExample } from './encoded-example.ts';
-import { type EncoderModel, tensorsFrom } from './encoder-model.ts';
+import type { EncoderModel } from './encoder-model.ts';
 import type { CacheType } from './teacher-cache.ts';
 import { disposeTaps, keptTaps, teacherSignal } from './teacher-signal.ts';
 
@@ -28,9 +28,7 @@ async function load(kind: HeadKind): Promise<{ teacher: EncoderModel; folder: st
   const folder = join(root, kind);
   const labels = kind === 'question-answering' ? ['start', 'end'] : ['NOUN', 'VERB', 'DET'];
   const head: Head = { kind, labels };
-  await writeTinyModel(folder, 64, head);
-  const { config, tensors } = await loadCheckpoint(folder);
-  return { teacher: { config, head, parameters: tensorsFrom(tensors) }, folder };
+  return { teacher: await tinyModel(folder, 64, head), folder };
 }
 
 function values({ logits, sites }: Taps): Float32Array[] {

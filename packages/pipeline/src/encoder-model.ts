@@ -1,7 +1,15 @@
 import type { EncoderOps } from '@sdq/core';
 import { spanRows } from '@sdq/kernels';
-import { type EncoderBatch, type EncoderConfig, forward, type Head, type HostTensor } from '@sdq/models';
+import {
+  type EncoderBatch,
+  type EncoderConfig,
+  FloatOps,
+  forward,
+  type Head,
+  type HostTensor,
+} from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
+import type { Classifier } from './predict.ts';
 
 /** An encoder with a head, its parameters as tensors by their names in the checkpoint. */
 export interface EncoderModel {
@@ -16,6 +24,11 @@ export const WORD_EMBEDDINGS = 'embeddings.word_embeddings.weight';
 /** The logits of a batch under an interpreter. */
 export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: EncoderBatch): tf.Tensor {
   return forward(ops, model.config, model.parameters, batch, model.head).logits;
+}
+
+/** Classifies by a float model. */
+export function floatClassifier(model: EncoderModel): Classifier {
+  return (batch) => logitsOf(model, new FloatOps(), batch);
 }
 
 /** The logits of a batch as the losses over rows of classes take them; see {@link lossRows}. */

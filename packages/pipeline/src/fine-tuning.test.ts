@@ -2,12 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
-import { loadCheckpoint } from '@sdq/models';
 import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeTinyModel } from '../test/tiny-task.ts';
-import { type EncoderModel, tensorsFrom, trainableCopies } from './encoder-model.ts';
+import { tinyModel } from '../test/tiny-task.ts';
+import { type EncoderModel, trainableCopies } from './encoder-model.ts';
 import { fineTuning } from './fine-tuning.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sdq-fine-tuning-'));
@@ -22,10 +21,8 @@ let model: EncoderModel;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
-  await writeTinyModel(folder, 16, head);
-  const { config, tensors } = await loadCheckpoint(folder);
-  const still = { ...config, hiddenDropout: 0, classifierDropout: 0 };
-  model = { config: still, head, parameters: tensorsFrom(tensors) };
+  const tiny = await tinyModel(folder, 16, head);
+  model = { ...tiny, config: { ...tiny.config, hiddenDropout: 0, classifierDropout: 0 } };
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -3,8 +3,7 @@ import { softmaxCrossEntropy } from '@sdq/kernels';
 import { FloatOps } from '@sdq/models';
 import { FakeQuantizedOps, type ResolvedPlan } from '@sdq/quantizers';
 import type * as tf from '@tensorflow/tfjs';
-import { type EncoderModel, logitsOf, lossLogits } from './encoder-model.ts';
-import type { Classifier } from './predict.ts';
+import { floatClassifier, lossLogits } from './encoder-model.ts';
 import type { NoiseOptions } from './quantized-training.ts';
 import type { ModelStep } from './train-model.ts';
 
@@ -32,9 +31,4 @@ export function fineTuning(plan: ResolvedPlan, noise?: NoiseOptions): ModelStep 
     },
     classifier: floatClassifier,
   };
-}
-
-/** Classifies by a float model. */
-export function floatClassifier(model: EncoderModel): Classifier {
-  return (batch) => logitsOf(model, new FloatOps(), batch);
 }

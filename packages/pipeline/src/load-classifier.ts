@@ -1,5 +1,5 @@
-import { FloatOps, type Head, loadTokenizer, type Tokenizer } from '@sdq/models';
-import { logitsOf, tensorsFrom } from './encoder-model.ts';
+import { type Head, loadTokenizer, type Tokenizer } from '@sdq/models';
+import { floatClassifier, tensorsFrom } from './encoder-model.ts';
 import type { Classifier } from './predict.ts';
 import { loadSavedModel } from './saved-model.ts';
 import { quantizedClassifier } from './student.ts';
@@ -31,5 +31,5 @@ export async function loadClassifier(folder: string): Promise<LoadedClassifier> 
   }
   const { config, head, tensors } = saved;
   const model = { config, head, parameters: tensorsFrom(tensors) };
-  return { classify: (batch) => logitsOf(model, new FloatOps(), batch), tokenizer, head, quantized: false };
+  return { classify: floatClassifier(model), tokenizer, head, quantized: false };
 }

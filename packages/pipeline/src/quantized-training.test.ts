@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
-import { type Head, loadCheckpoint } from '@sdq/models';
+import type { Head } from '@sdq/models';
 import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeTinyModel } from '../test/tiny-task.ts';
-import { type EncoderModel, tensorsFrom } from './encoder-model.ts';
+import { tinyModel } from '../test/tiny-task.ts';
+import type { EncoderModel } from './encoder-model.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { resolveRunConfig } from './run-config.ts';
 
@@ -23,9 +23,7 @@ let teacher: EncoderModel;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
-  await writeTinyModel(folder, 16, head);
-  const { config, tensors } = await loadCheckpoint(folder);
-  teacher = { config, head, parameters: tensorsFrom(tensors) };
+  teacher = await tinyModel(folder, 16, head);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -26,9 +26,15 @@ import { CachedTeacher } from './cached-teacher.ts';
 import { calibrationBatches } from './calibration-batches.ts';
 import { type Dataset, headKind, loadDataset, tokensOf } from './dataset.ts';
 import { distillationOf, requireDistillable } from './distillation.ts';
-import { disposeModel, type EncoderModel, hostTensors, tensorsFrom } from './encoder-model.ts';
+import {
+  disposeModel,
+  type EncoderModel,
+  floatClassifier,
+  hostTensors,
+  tensorsFrom,
+} from './encoder-model.ts';
 import { evaluateLanguage } from './evaluate-language.ts';
-import { fineTuning, floatClassifier } from './fine-tuning.ts';
+import { fineTuning } from './fine-tuning.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
 import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';

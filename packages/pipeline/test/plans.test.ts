@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Head, loadCheckpoint, loadQuantizedModel, saveQuantizedModel } from '@sdq/models';
+import { type Head, loadQuantizedModel, saveQuantizedModel } from '@sdq/models';
 import {
   createPlan,
   PLAN_NAMES,
@@ -13,10 +13,10 @@ import {
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type EncoderModel, tensorsFrom } from '../src/encoder-model.ts';
+import type { EncoderModel } from '../src/encoder-model.ts';
 import { loadClassifier } from '../src/load-classifier.ts';
 import { calibratedModel, dequantizeModel, postTrainedModel, quantizedClassifier } from '../src/student.ts';
-import { writeTinyModel } from './tiny-task.ts';
+import { tinyModel } from './tiny-task.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-plans-'));
 const folder = join(root, 'teacher');
@@ -28,9 +28,7 @@ let model: EncoderModel;
 
 beforeAll(async () => {
   await tf.setBackend('cpu');
-  await writeTinyModel(folder, HIDDEN, head);
-  const { config, tensors } = await loadCheckpoint(folder);
-  model = { config, head, parameters: tensorsFrom(tensors) };
+  model = await tinyModel(folder, HIDDEN, head);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 

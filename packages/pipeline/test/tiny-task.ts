@@ -1,7 +1,15 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
-import { type EncoderConfig, encoderShapes, type Head, headShapes, saveModel } from '@sdq/models';
+import {
+  type EncoderConfig,
+  encoderShapes,
+  type Head,
+  headShapes,
+  loadCheckpoint,
+  saveModel,
+} from '@sdq/models';
+import { type EncoderModel, tensorsFrom } from '../src/encoder-model.ts';
 
 const SPECIAL = ['<s>', '<pad>', '</s>', '<unk>'];
 const TOPICS = {
@@ -147,4 +155,11 @@ function tokenizer(): object {
     decoder: { type: 'Metaspace', replacement: '▁', add_prefix_space: true },
     model: { type: 'Unigram', unk_id: 3, vocab: pieces.map((piece, id) => [piece, id < 4 ? 0 : -1]) },
   };
+}
+
+/** The model that {@link writeTinyModel} writes into a folder, loaded again. */
+export async function tinyModel(folder: string, hiddenSize: number, head: Head): Promise<EncoderModel> {
+  await writeTinyModel(folder, hiddenSize, head);
+  const { config, tensors } = await loadCheckpoint(folder);
+  return { config, head, parameters: tensorsFrom(tensors) };
 }

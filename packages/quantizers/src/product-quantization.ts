@@ -1,4 +1,4 @@
-import { type QuantizedRows, Random, SdqError, type Site } from '@sdq/core';
+import { joinBlocks, type QuantizedRows, Random, SdqError, type Site } from '@sdq/core';
 import { notFinite } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 
@@ -82,11 +82,7 @@ export function productQuantize(
 
 /** The floats [rows * columns] that a product-quantized weight stands for. */
 export function dequantizeProduct({ centroids, codes, blockSize }: ProductQuantized): Float32Array {
-  const floats = new Float32Array(codes.length * blockSize);
-  codes.forEach((code, block) => {
-    floats.set(centroids.subarray(code * blockSize, (code + 1) * blockSize), block * blockSize);
-  });
-  return floats;
+  return joinBlocks(centroids, codes, blockSize);
 }
 
 /**
@@ -155,10 +151,7 @@ export function productRows(quantized: ProductQuantized): QuantizedRows {
   const { shape, blockSize, centroids, codes } = quantized;
   const scale = int8Scale(quantized);
   const entries = Int8Array.from(centroids, (value) => Math.round(value / scale));
-  const values = new Int8Array(shape[0] * shape[1]);
-  codes.forEach((code, block) => {
-    values.set(entries.subarray(code * blockSize, (code + 1) * blockSize), block * blockSize);
-  });
+  const values = joinBlocks(entries, codes, blockSize);
   const scales = new Float32Array(shape[0]).fill(scale);
   return { bits: 8, shape, values, scales, codebook: { blockSize, entries, codes } };
 }
