@@ -123,10 +123,7 @@ class Run {
   async all(): Promise<Results> {
     for (const remark of this.dataset.remarks) this.reporter.message(remark);
     const teacher = await this.teacher();
-    const plan = resolvePlan(
-      createPlan(this.config.plan, this.plugins.quantizers),
-      sitesOf(teacher.parameters),
-    );
+    const plan = this.planFor(teacher);
     const { methods } = this.config;
     if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher, plan);
     for (const method of methods) {
@@ -174,10 +171,13 @@ class Run {
     return model;
   }
 
+  private planFor({ parameters }: EncoderModel): ResolvedPlan {
+    return resolvePlan(createPlan(this.config.plan, this.plugins.quantizers), sitesOf(parameters));
+  }
+
   private async fineTuned(start: EncoderModel) {
-    const { finetune, plan } = this.config;
-    const resolved = resolvePlan(createPlan(plan, this.plugins.quantizers), sitesOf(start.parameters));
-    const step = fineTuning(resolved, finetune.noise);
+    const { finetune } = this.config;
+    const step = fineTuning(this.planFor(start), finetune.noise);
     const tuned = await trainModel(start, this.stageTraining('teacher', finetune, step));
     disposeModel(start, tuned.model);
     return tuned;
