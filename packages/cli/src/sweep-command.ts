@@ -7,8 +7,8 @@ import {
   type Plugins,
   type RunConfig,
   readResults,
-  type SweepRun,
   sweepJobs,
+  sweepPage,
   sweepTable,
 } from '@sdq/pipeline';
 import { createJiti } from 'jiti';
@@ -75,7 +75,7 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
       if (runs.length === 0) continue;
       const table = sweepTable(runs);
       const page = join(flags.out, name, 'results.md');
-      await writeFileAtomically(page, markdown(name, table, runs, `sdq sweep ${file} --out ${flags.out}`));
+      await writeFileAtomically(page, sweepPage(name, runs, `sdq sweep ${file} --out ${flags.out}`));
       found[name] = runs.map(({ settings, results: { scores, average } }) => ({ settings, scores, average }));
       if (!flags.json) process.stdout.write(`${textTable(table)}\n\nWrote ${page}.\n`);
     }
@@ -128,31 +128,4 @@ async function runHere(
     if (code !== 0) failures.push({ name, log: runLog(config), reason });
   }
   return failures;
-}
-
-function markdown(
-  name: string,
-  table: readonly string[][],
-  runs: readonly SweepRun[],
-  command: string,
-): string {
-  const [head, ...rows] = table as [string[], ...string[][]];
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  const { task, metric, machine, backend, versions } = runs[0]!.results;
-  const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  return `# ${name}
-
-${task}, ${metric}, in points of 100: means over the seeds; sd is the sample standard deviation of the average, kept its share of fp32's.
-
-${line(head)}
-|${'---|'.repeat(head.length)}
-${rows.map(line).join('\n')}
-
-${machine}; ${backend}; ${used.join(', ')}.
-
-\`\`\`sh
-${command}
-\`\`\`
-`;
 }

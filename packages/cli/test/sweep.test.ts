@@ -43,9 +43,10 @@ it('runs a grid, goes on where it stopped, and makes a table over the seeds', ()
   const { status, stdout, stderr } = sdq('sweep', 'tiny.ts', '--out', 'runs');
   expect(stderr).toMatch(/tiny, run 2 of 2: plan-w8a8_seed-1/);
   expect(status).toBe(0);
-  expect(stdout).toMatch(/w8a8 +PTQ min-max +2 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ %/);
+  expect(stdout).toMatch(/w8a8 +PTQ min-max +2 +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ +[\d.]+ % +[\d.]+ %/);
   const markdown = readFileSync(at('runs', 'tiny', 'results.md'), 'utf8');
-  expect(markdown).toMatch(/\| w8a8 \| fp32 teacher \| 2 \| .* \| 100\.00 % \|/);
+  expect(markdown).toMatch(/\| w8a8 +\| fp32 teacher +\| 2 +\| .* \| 100\.00 % +\| 100\.00 % +\|/);
+  expect(markdown).toMatch(/\| plan +\| version +\| en +\| de/);
   expect(markdown).toContain('sdq sweep tiny.ts --out runs');
 
   const results = at('runs', 'tiny', 'plan-w8a8_seed-0', 'results.json');

@@ -97,7 +97,9 @@ export {
   quantizedClassifier,
   quantizeModel,
 } from './student.ts';
-export { type Sweep, type SweepJob, type SweepRun, sweepJobs, sweepTable } from './sweep.ts';
+export { type Sweep, type SweepJob, type SweepRun, sweepJobs } from './sweep.ts';
+export { sweepPage } from './sweep-page.ts';
+export { sweepTable } from './sweep-table.ts';
 export {
   type StepMode,
   type SyntheticModel,

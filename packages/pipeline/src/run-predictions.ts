@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { predictionPath, readPredictions, tally, writePredictions } from '@sdq/xglue';
+import { type Example, predictionPath, readPredictions, tally, writePredictions } from '@sdq/xglue';
 import { compareLanguages, fairness, type LanguageTallies, languageIntervals } from './comparison.ts';
 import { type Dataset, goldOf } from './dataset.ts';
 import type { LanguageEvaluation } from './evaluate-language.ts';
@@ -22,6 +22,28 @@ export function keepPredictions(
 }
 
 /**
+ * What each example adds to the score of a version of the model, from the predictions that a run kept; undefined without them.
+ *
+ * @param gold - the dev examples that the run scored, by language
+ */
+export function versionTallies(
+  runFolder: string,
+  version: string,
+  task: string,
+  gold: ReadonlyMap<string, readonly Example[]>,
+): LanguageTallies | undefined {
+  const folder = versionFolder(runFolder, version);
+  const file = (language: string) => ({ folder, task, language });
+  if (![...gold.keys()].every((language) => existsSync(predictionPath(file(language))))) return undefined;
+  return Object.fromEntries(
+    [...gold].map(([language, examples]) => [
+      language,
+      tally(task, examples, readPredictions(file(language)), language),
+    ]),
+  );
+}
+
+/**
  * Intervals, tests against fp32 and fairness of all versions, from the predictions that a run kept; a version without
  * predictions has none.
  */
@@ -31,20 +53,7 @@ export function significanceOf(
   scores: Results['scores'],
 ): Pick<Results, 'intervals' | 'changes' | 'fairness'> {
   const gold = new Map([...dataset.dev].map(([language, set]) => [language, goldOf(set)]));
-  const read = (version: string): LanguageTallies | undefined => {
-    const file = (language: string) => ({
-      folder: versionFolder(runFolder, version),
-      task: dataset.task.name,
-      language,
-    });
-    if (![...gold.keys()].every((language) => existsSync(predictionPath(file(language))))) return undefined;
-    return Object.fromEntries(
-      [...gold].map(([language, examples]) => [
-        language,
-        tally(dataset.task.name, examples, readPredictions(file(language)), language),
-      ]),
-    );
-  };
+  const read = (version: string) => versionTallies(runFolder, version, dataset.task.name, gold);
   const intervals: Record<string, Results['intervals'][string]> = {};
   const changes: Record<string, Results['changes'][string]> = {};
   const fp32 = read('fp32');

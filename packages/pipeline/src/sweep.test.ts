@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Results } from './results.ts';
 import { resolveRunConfig } from './run-config.ts';
-import { sweepJobs, sweepTable } from './sweep.ts';
+import { sweepJobs } from './sweep.ts';
 
 const base = { task: 'POS', data: 'xglue', methods: ['sdq'], distillation: { logits: 2 } };
 const plan = [{ match: '**', weight: 'int4-per-channel' }];
@@ -60,26 +59,4 @@ it.each([
   [[], /no usable ""/],
 ])('refuses what is no sweep: %#', (definition, message) => {
   expect(() => sweepJobs(definition, 'out', 'e5')).toThrow(message);
-});
-
-it('gives mean and spread over the seeds of each setting', () => {
-  const run = (settings: object, fp32: number, sdq: number) => {
-    const scores = { fp32: { en: 0.9, de: fp32 }, sdq: { en: 0.9, de: sdq } };
-    const averageZeroShot = { fp32, sdq };
-    const config = resolveRunConfig({ task: 'NC', data: 'd', model: 'm', out: 'o' });
-    return { settings: { ...settings }, results: { scores, averageZeroShot, config } as unknown as Results };
-  };
-  const table = sweepTable([
-    run({ plan: 'w8a8', seed: 0 }, 0.7, 0.6),
-    run({ plan: 'w8a8', seed: 1 }, 0.8, 0.8),
-    run({ plan, seed: 0 }, 0.7, 0.5),
-  ]);
-  expect(table).toEqual([
-    ['plan', 'version', 'seeds', 'en', 'zero-shot', 'average', 'sd', 'kept'],
-    ['w8a8', 'fp32 teacher', '2', '90.00', '75.00', '82.50', '3.54', '100.00 %'],
-    // Averages .75 and .85; kept .75 / .8 and 1.
-    ['w8a8', 'SDQ (Att-KLD)', '2', '90.00', '70.00', '80.00', '7.07', '96.88 %'],
-    [JSON.stringify(plan), 'fp32 teacher', '1', '90.00', '70.00', '80.00', '', '100.00 %'],
-    [JSON.stringify(plan), 'SDQ (Att-KLD)', '1', '90.00', '50.00', '70.00', '', '87.50 %'],
-  ]);
 });

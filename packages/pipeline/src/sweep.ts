@@ -2,7 +2,7 @@ import { isAbsolute, join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
 import { NO_PLUGINS, type Plugins } from './plugins.ts';
-import { meanScore, type Results, scoredVersions, versionLabel } from './results.ts';
+import type { Results } from './results.ts';
 import { type RunConfig, type RunOptions, resolveRunConfig } from './run-config.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
@@ -122,51 +122,4 @@ function part(option: string, value: unknown, values: readonly unknown[]): strin
 export interface SweepRun {
   readonly settings: SweepJob['settings'];
   readonly results: Results;
-}
-
-/**
- * What a sweep found, as rows of text: for each setting and version, over the seeds, the mean score in English, in the
- * zero-shot languages and in all, the sample standard deviation of the last where there are several seeds, and what is kept of
- * the fp32 average of the same seed.
- */
-export function sweepTable(runs: readonly SweepRun[]): string[][] {
-  const groups = new Map<string, SweepRun[]>();
-  for (const run of runs) {
-    const { seed, ...others } = run.settings;
-    const key = JSON.stringify(others);
-    groups.set(key, [...(groups.get(key) ?? []), run]);
-  }
-  const options = [...new Set(runs.flatMap(({ settings }) => Object.keys(settings)))].filter(
-    (name) => name !== 'seed',
-  );
-  const rows = [...groups.values()].flatMap((group) => {
-    const [{ settings, results }] = group as [SweepRun, ...SweepRun[]];
-    return scoredVersions(results.scores)
-      .filter((version) => group.every(({ results }) => version in results.scores))
-      .map((version) => {
-        const averages = group.map(({ results }) => meanScore(results.scores[version]!));
-        const kept = group.map(({ results }, i) => averages[i]! / meanScore(results.scores.fp32!));
-        return [
-          ...options.map((option) => text(settings[option])),
-          versionLabel(version, results.config),
-          String(group.length),
-          points(mean(group.map(({ results }) => results.scores[version]!.en ?? Number.NaN))),
-          points(mean(group.map(({ results }) => results.averageZeroShot[version] ?? Number.NaN))),
-          points(mean(averages)),
-          group.length > 1 ? points(deviation(averages)) : '',
-          `${points(mean(kept))} %`,
-        ];
-      });
-  });
-  return [[...options, 'version', 'seeds', 'en', 'zero-shot', 'average', 'sd', 'kept'], ...rows];
-}
-
-const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
-const points = (score: number): string => (Number.isNaN(score) ? '' : (100 * score).toFixed(2));
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
-function deviation(values: readonly number[]): number {
-  const middle = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
 }

@@ -32,6 +32,7 @@ export {
   holm,
   type Interval,
   type PairedTest,
+  pairedMeanTest,
   pairedTest,
   type ResampleOptions,
 } from './significance.ts';

@@ -1,7 +1,7 @@
 import { Random } from '@sdq/core';
 import { describe, expect, it } from 'vitest';
 import type { Example } from './examples.ts';
-import { confidenceInterval, holm, pairedTest } from './significance.ts';
+import { confidenceInterval, holm, pairedMeanTest, pairedTest } from './significance.ts';
 import { joinTallies, scoreOf, tally } from './tally.ts';
 
 const gold: Example[] = Array.from({ length: 400 }, () => ({ kind: 'text', texts: ['a'], label: '1' }));
@@ -105,6 +105,55 @@ describe('pairedTest on counts', () => {
     const { p } = pairedTest(first, second, { samples: 20_000 });
     expect(observed).toBeGreaterThan(0);
     expect(Math.abs(p - extreme / 2 ** differing.length)).toBeLessThan(0.015);
+  });
+});
+
+describe('pairedMeanTest', () => {
+  const answers = (wrong: number) =>
+    tally(
+      'QAM',
+      gold,
+      gold.map((_, i) => (i < wrong ? '0' : '1')),
+    );
+
+  it('is the sign test over all languages, where differences weigh alike', () => {
+    const { difference, p } = pairedMeanTest([[[answers(0), answers(3)]], [[answers(0), answers(4)]]], {
+      samples: 20_000,
+    });
+    expect(difference).toBeCloseTo(7 / 400 / 2, 12);
+    // All 7 differences go one way: 2 / 2^7.
+    expect(p).toBeCloseTo(2 / 128, 2);
+  });
+
+  it('takes runs on the same examples for no more evidence than the examples are', () => {
+    const pair = [answers(0), answers(5)] as const;
+    const options = { samples: 20_000 };
+    const one = pairedMeanTest([[pair]], options);
+    expect(one.p).toBeCloseTo(2 / 32, 2);
+    expect(pairedMeanTest([[pair, pair, pair]], options)).toEqual(one);
+  });
+
+  it('gives the mean difference over languages and runs', () => {
+    const groups = [
+      [[answers(0), answers(4)] as const, [answers(8), answers(4)] as const],
+      [[answers(0), answers(40)] as const, [answers(20), answers(20)] as const],
+    ];
+    expect(pairedMeanTest(groups).difference).toBeCloseTo(0.1 / 4, 12);
+  });
+
+  it('refuses tallies of different examples, and none', () => {
+    const few = tally('QAM', gold.slice(0, 3), ['1', '1', '1']);
+    const all = answers(0);
+    expect(() => pairedMeanTest([[[all, all]], [[all, few]]])).toThrow('needs the same units, not 400 and 3');
+    expect(() =>
+      pairedMeanTest([
+        [
+          [all, all],
+          [few, few],
+        ],
+      ]),
+    ).toThrow('needs the same units, not 400 and 3');
+    expect(() => pairedMeanTest([])).toThrow('at least one pair');
   });
 });
 

@@ -78,42 +78,93 @@ export interface PairedTest {
  * ```
  */
 export function pairedTest(first: Tally, second: Tally, options: ResampleOptions = {}): PairedTest {
+  return pairedMeanTest([[[first, second]]], options);
+}
+
+/**
+ * The paired test of a mean over several scores: languages, and runs with several seeds. The runs of one language share its units:
+ * a unit's results are swapped in all of them together.
+ *
+ * @param groups - [languages][runs]: the tallies of the first model and of the second; each language has as many runs as the others
+ * @throws {SdqError} `bad-shape` where the tallies of a language are not of the same examples; `bad-option`
+ *
+ * @example
+ * ```ts
+ * import { pairedMeanTest, tally } from '@sdq/xglue';
+ *
+ * const gold = ['1', '0', '1'].map((label) => ({ kind: 'text', texts: ['a'], label }) as const);
+ * const [sdq, qat] = [['1', '0', '1'], ['1', '0', '0']].map((labels) => tally('QAM', gold, labels));
+ * pairedMeanTest([[[sdq!, qat!]], [[sdq!, sdq!]]]).difference; // 1/6
+ * ```
+ */
+export function pairedMeanTest(
+  groups: readonly (readonly (readonly [first: Tally, second: Tally])[])[],
+  options: ResampleOptions = {},
+): PairedTest {
   const { samples, random } = settle(options);
-  const { units, width } = first;
-  if (units !== second.units || width !== second.width) {
-    throw new SdqError('bad-shape', `A paired test needs the same units, not ${units} and ${second.units}.`);
-  }
-  const difference = scoreOf(first) - scoreOf(second);
+  const swaps = groups.map((pairs) => swappable(pairs));
+  const runs = swaps.reduce((sum, { pairs }) => sum + pairs.length, 0);
+  if (runs === 0) throw new SdqError('bad-shape', 'A paired test needs at least one pair of tallies.');
+  const difference =
+    swaps.flatMap(({ pairs }) => pairs).reduce((sum, [a, b]) => sum + scoreOf(a) - scoreOf(b), 0) / runs;
   // Summation order makes equal differences unequal in the last digits.
   const bar = Math.abs(difference) - 1e-12;
-  // Swapping changes nothing where the two agree: those units are summed once.
-  const shared = new Float64Array(width);
-  const differing: number[] = [];
-  for (let at = 0; at < units * width; at += width) {
-    let same = true;
-    for (let k = 0; k < width; k++) same &&= first.counts[at + k] === second.counts[at + k];
-    if (!same) differing.push(at);
-    else for (let k = 0; k < width; k++) shared[k]! += first.counts[at + k]!;
-  }
-  const a = new Float64Array(width);
-  const b = new Float64Array(width);
   let atLeast = 0;
   for (let s = 0; s < samples; s++) {
-    a.set(shared);
-    b.set(shared);
-    let bits = 0;
-    for (let i = 0; i < differing.length; i++) {
-      bits = i % 32 === 0 ? random.uint32() : bits >>> 1;
-      const [left, right] = (bits & 1) === 1 ? [second, first] : [first, second];
-      const at = differing[i]!;
-      for (let k = 0; k < width; k++) {
-        a[k]! += left.counts[at + k]!;
-        b[k]! += right.counts[at + k]!;
-      }
-    }
-    if (Math.abs(first.value(a) - first.value(b)) >= bar) atLeast += 1;
+    const sum = swaps.reduce((total, one) => total + swappedDifference(one, random), 0);
+    if (Math.abs(sum / runs) >= bar) atLeast += 1;
   }
   return { difference, p: (atLeast + 1) / (samples + 1) };
+}
+
+/** Tallies of the same units, and the units in which swapping changes something. */
+interface Swappable {
+  readonly pairs: readonly (readonly [Tally, Tally])[];
+  readonly differing: readonly number[];
+  /** Summed counts of the other units, by pair. */
+  readonly shared: readonly Float64Array[];
+}
+
+function swappable(pairs: readonly (readonly [Tally, Tally])[]): Swappable {
+  const units = pairs[0]?.[0].units ?? 0;
+  for (const [first, second] of pairs) {
+    if (first.units === units && second.units === units && first.width === second.width) continue;
+    throw new SdqError(
+      'bad-shape',
+      `A paired test needs the same units, not ${units} and ${first.units === units ? second.units : first.units}.`,
+    );
+  }
+  const differs = ([first, second]: readonly [Tally, Tally], unit: number): boolean => {
+    for (let at = unit * first.width; at < (unit + 1) * first.width; at++)
+      if (first.counts[at] !== second.counts[at]) return true;
+    return false;
+  };
+  const shared = pairs.map(([{ width }]) => new Float64Array(width));
+  const differing: number[] = [];
+  for (let unit = 0; unit < units; unit++) {
+    if (pairs.some((pair) => differs(pair, unit))) differing.push(unit);
+    else for (const [i, [first]] of pairs.entries()) addUnit(shared[i]!, first, unit);
+  }
+  return { pairs, differing, shared };
+}
+
+/** The summed differences of all runs, with each unit swapped or not by chance. */
+function swappedDifference({ pairs, differing, shared }: Swappable, random: Random): number {
+  const sums = pairs.map((_, i) => [shared[i]!.slice(), shared[i]!.slice()] as const);
+  let bits = 0;
+  for (let i = 0; i < differing.length; i++) {
+    bits = i % 32 === 0 ? random.uint32() : bits >>> 1;
+    const swap = bits & 1;
+    for (let run = 0; run < pairs.length; run++) {
+      addUnit(sums[run]![swap]!, pairs[run]![0], differing[i]!);
+      addUnit(sums[run]![1 - swap]!, pairs[run]![1], differing[i]!);
+    }
+  }
+  return pairs.reduce((sum, [first], i) => sum + first.value(sums[i]![0]) - first.value(sums[i]![1]), 0);
+}
+
+function addUnit(sums: Float64Array, { counts, width }: Tally, unit: number): void {
+  for (let k = 0; k < width; k++) sums[k]! += counts[unit * width + k]!;
 }
 
 /**

@@ -1,0 +1,36 @@
+import { scoredVersions } from './results.ts';
+import type { SweepRun } from './sweep.ts';
+
+/** The runs of a sweep that differ by their seeds alone. */
+export interface SweepGroup {
+  /** The values of the grid's other options, as text. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly runs: readonly [SweepRun, ...SweepRun[]];
+  /** The versions that all of the runs scored. */
+  readonly versions: readonly string[];
+}
+
+/** The runs of each setting, in the order in which settings come first. */
+export function groupsOverSeeds(runs: readonly SweepRun[]): SweepGroup[] {
+  const groups = new Map<string, [SweepRun, ...SweepRun[]]>();
+  for (const run of runs) {
+    const { seed, ...others } = run.settings;
+    const key = JSON.stringify(others);
+    const group = groups.get(key);
+    if (group) group.push(run);
+    else groups.set(key, [run]);
+  }
+  return [...groups.values()].map((group) => {
+    const { seed, ...others } = group[0].settings;
+    const settings = Object.fromEntries(
+      Object.entries(others).map(([name, value]) => [
+        name,
+        typeof value === 'string' ? value : JSON.stringify(value),
+      ]),
+    );
+    const versions = scoredVersions(group[0].results.scores).filter((version) =>
+      group.every(({ results }) => version in results.scores),
+    );
+    return { settings, runs: group, versions };
+  });
+}

@@ -1,0 +1,62 @@
+import { mean } from './seed-statistics.ts';
+import type { SweepRun } from './sweep.ts';
+import { sweepLanguages, sweepTable } from './sweep-table.ts';
+import { sweepTests } from './sweep-tests.ts';
+
+/**
+ * What a sweep found, as a page of Markdown: the means and spreads of {@link sweepTable}, the languages, the tests of which versions
+ * differ, how long it took, and the command.
+ *
+ * @param name - the page's title
+ * @param command - what made the runs, for a shell
+ */
+export function sweepPage(name: string, runs: readonly SweepRun[], command: string): string {
+  const { task, metric, machine, backend, versions, config, examples } = runs[0]!.results;
+  const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const hours = runs.reduce((sum, { results }) => sum + results.seconds, 0) / 3600;
+  const limit =
+    config.devLimit === undefined ? '' : `, the first ${config.devLimit} dev examples of each language`;
+  const tests = sweepTests(runs);
+  const scored = Math.round(mean(Object.values(examples)));
+  return `# ${name}
+
+${task}, ${metric}, in points of 100${limit} (${scored} on average): means over the seeds; sd is the sample standard deviation of the average, kept its share of fp32's.
+
+${markdown(sweepTable(runs))}
+
+## Languages
+
+${markdown(sweepLanguages(runs))}
+${
+  tests.length === 0
+    ? ''
+    : `
+## Tests
+
+Differences of the average over all languages. p: approximate randomisation of the dev examples, which the seeds share; adjusted by Holm's method for the tests of a
+setting. The sd over the seeds says how far training alone moves the difference.
+
+${markdown(tests)}
+`
+}
+${runs.length} runs, ${hours.toFixed(1)} hours in all, the time of teachers that were given not included. ${machine}; ${backend}; ${used.join(', ')}.
+
+\`\`\`sh
+${command}
+\`\`\`
+`;
+}
+
+/** A table with columns of equal width. */
+function markdown(rows: readonly string[][]): string {
+  const [head, ...body] = rows.map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|'))) as [
+    string[],
+    ...string[][],
+  ];
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...body].map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
+  return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...body.map(line)].join(
+    '\n',
+  );
+}

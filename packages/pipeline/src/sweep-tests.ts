@@ -1,0 +1,103 @@
+import { existsSync } from 'node:fs';
+import { type Example, holm, listLanguages, pairedMeanTest, readSplit } from '@sdq/xglue';
+import type { LanguageTallies } from './comparison.ts';
+import { meanScore, versionLabel } from './results.ts';
+import { versionTallies } from './run-predictions.ts';
+import { deviation, mean, points } from './seed-statistics.ts';
+import type { SweepRun } from './sweep.ts';
+import { groupsOverSeeds, type SweepGroup } from './sweep-groups.ts';
+
+const AFTER_TRAINING = ['fp32', 'ptqMinMax', 'ptqPercentile'];
+
+/** What each trained version is held against, where the runs have it. */
+const BASELINES: Readonly<Record<string, readonly string[]>> = {
+  qat: AFTER_TRAINING,
+  qnat: [...AFTER_TRAINING, 'qat'],
+  sdq: [...AFTER_TRAINING, 'qat', 'qnat'],
+  sdqMse: [...AFTER_TRAINING, 'qat', 'qnat', 'sdq'],
+  qnatSdq: [...AFTER_TRAINING, 'qnat'],
+  ipq: ['fp32'],
+  ipqSdq: ['fp32', 'ipq'],
+};
+// Leaves a p of .05 an error of .002.
+const SAMPLES = 10_000;
+
+/**
+ * Whether the versions of a sweep's models differ, as rows of text: for each setting, each trained version less those that are
+ * simpler, in points of the average over all languages. `sd` is the sample standard deviation of that difference over the seeds, `p`
+ * that of a test by approximate randomisation in which the seeds share each example (Noreen 1989), adjusted by Holm's method for the tests of the setting.
+ *
+ * @returns no rows where the data or the predictions of the runs are gone
+ */
+export function sweepTests(runs: readonly SweepRun[]): string[][] {
+  const groups = groupsOverSeeds(runs);
+  const options = [...new Set(groups.flatMap(({ settings }) => Object.keys(settings)))];
+  const rows = groups.flatMap((group) => {
+    const tests = testsOf(group);
+    const adjusted = holm(tests.map(({ p }) => p));
+    const { config } = group.runs[0].results;
+    return tests.map(({ version, baseline, differences, p }, i) => [
+      ...options.map((option) => group.settings[option] ?? ''),
+      versionLabel(version, config),
+      versionLabel(baseline, config),
+      points(mean(differences)),
+      differences.length > 1 ? points(deviation(differences)) : '',
+      p.toFixed(4),
+      adjusted[i]!.toFixed(4),
+    ]);
+  });
+  return rows.length === 0
+    ? []
+    : [[...options, 'version', 'less', 'difference', 'sd', 'p', 'adjusted p'], ...rows];
+}
+
+function testsOf({ runs, versions }: SweepGroup) {
+  const gold = runs.map(goldExamples);
+  const tallies = new Map(
+    versions.map((version) => [
+      version,
+      runs.map(({ results }, i) => {
+        const examples = gold[i];
+        return examples && versionTallies(results.config.out, version, results.task, examples);
+      }),
+    ]),
+  );
+  return versions.flatMap((version) =>
+    (BASELINES[version] ?? [])
+      .filter((baseline) => versions.includes(baseline))
+      .flatMap((baseline) => {
+        const pairs = runs.map((_, i) => [tallies.get(version)![i], tallies.get(baseline)![i]] as const);
+        if (!pairs.every(isWhole)) return [];
+        const languages = Object.keys(pairs[0]![0]);
+        const groups = languages.map((language) =>
+          pairs.map(([first, second]) => [first[language]!, second[language]!] as const),
+        );
+        const differences = runs.map(
+          ({ results: { scores } }) => meanScore(scores[version]!) - meanScore(scores[baseline]!),
+        );
+        const { p } = pairedMeanTest(groups, { samples: SAMPLES });
+        return [{ version, baseline, differences, p }];
+      }),
+  );
+}
+
+function isWhole(
+  pair: readonly [LanguageTallies | undefined, LanguageTallies | undefined],
+): pair is readonly [LanguageTallies, LanguageTallies] {
+  return pair[0] !== undefined && pair[1] !== undefined;
+}
+
+/** The dev examples that a run scored, or undefined if the data are no longer where the run found them. */
+function goldExamples({
+  results: { config },
+}: SweepRun): ReadonlyMap<string, readonly Example[]> | undefined {
+  const { task, data, devLimit } = config;
+  if (!existsSync(data)) return undefined;
+  const languages = config.languages ?? listLanguages(data, task, 'dev').map(({ language }) => language);
+  return new Map(
+    languages.map((language) => [
+      language,
+      readSplit({ folder: data, task, language, split: 'dev' }).slice(0, devLimit),
+    ]),
+  );
+}
