@@ -1,9 +1,10 @@
+import { quantizeRows } from '@sdq/kernels';
+import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { loadAddon } from './addon.ts';
 
 const [m, n, k] = [37, 50, 45];
 const grid = { scale: 0.01, low: -100, high: 155 };
-const LEVELS = 127;
 
 let state = 1;
 const floats = (length: number) =>
@@ -15,7 +16,6 @@ const [dy, x, weight] = [floats(m * n), floats(m * k), floats(n * k)];
 
 /** The step that a value rounds to, before the ends of the grid cut it off. */
 const step = (value: number) => Math.round(Math.fround(value / grid.scale));
-const rowScale = (row: number) => Math.max(...weight.subarray(row * k, (row + 1) * k).map(Math.abs)) / LEVELS;
 
 /** Sums in float64, and what rounding each gradient to 8 significant bits may change in them. */
 function expectSums(ours: Float32Array, terms: (at: number) => [gradient: number, factor: number][]) {
@@ -33,31 +33,34 @@ function expectSums(ours: Float32Array, terms: (at: number) => [gradient: number
   expect(Math.sqrt(squares((at) => ours[at]! - exact(at)) / squares(exact))).toBeLessThan(2 ** -8);
 }
 
-it('the gradient of the input is that of float64 with gradients of 8 significant bits', () => {
-  const dx = new Float32Array(m * k);
-  loadAddon().quantizedLinearGradInputBf16(
-    dy,
-    x,
-    weight,
-    LEVELS,
-    grid.scale,
-    grid.low,
-    grid.high,
-    dx,
-    m,
-    n,
-    k,
-  );
-  const scales = Array.from({ length: n }, (_, row) => rowScale(row));
-  expectSums(dx, (at) => {
-    const [row, column] = [Math.floor(at / k), at % k];
-    const inside = step(x[at]!) >= grid.low && step(x[at]!) <= grid.high;
-    return Array.from({ length: n }, (_, j) => {
-      const integer = Math.round(weight[j * k + column]! / scales[j]!);
-      return [dy[row * n + j]!, inside ? integer * scales[j]! : 0];
+it.each([8, 2])(
+  'the gradient of the input is that of float64 with gradients of 8 significant bits: %i bits',
+  async (bits) => {
+    await tf.setBackend('cpu');
+    const dx = new Float32Array(m * k);
+    loadAddon().quantizedLinearGradInputBf16(
+      dy,
+      x,
+      weight,
+      2 ** (bits - 1) - 1,
+      grid.scale,
+      grid.low,
+      grid.high,
+      dx,
+      m,
+      n,
+      k,
+    );
+    const { values, scales } = quantizeRows(tf.tensor2d(weight, [n, k]), bits);
+    expectSums(dx, (at) => {
+      const [row, column] = [Math.floor(at / k), at % k];
+      const inside = step(x[at]!) >= grid.low && step(x[at]!) <= grid.high;
+      return Array.from({ length: n }, (_, j) => {
+        return [dy[row * n + j]!, inside ? values[j * k + column]! * scales[j]! : 0];
+      });
     });
-  });
-});
+  },
+);
 
 it('the gradient of the weight is that of float64 with gradients of 8 significant bits', () => {
   const dw = new Float32Array(n * k);

@@ -48,6 +48,13 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
     throw notFinite(site as string | undefined);
   };
 
+  const fakeQuantizeRows: Kernel = ({ x }, { levels, site }) => {
+    const { info, values } = allocate(x!.shape);
+    if (values.length === 0) return info;
+    const finite = addon.fakeQuantizeRows(floats(x), x!.shape[1]!, levels as number, values);
+    return whenFinite(finite, info, site);
+  };
+
   const bfloat16 = addon.info().gradients === 'bfloat16';
 
   return {
@@ -242,14 +249,7 @@ function sdqKernels(addon: Addon, backend: SdqCpuBackend): Record<string, Kernel
     SdqFakeQuantizeGrad: like('x', ({ x, dy }, out, { scale, low, high }) =>
       addon.fakeQuantizeGrad(floats(x), floats(dy), scale as number, low as number, high as number, out),
     ),
-    SdqFakeQuantizeRows({ x }, { levels, site }) {
-      const { info, values } = allocate(x!.shape);
-      if (values.length === 0) return info;
-      return whenFinite(
-        addon.fakeQuantizeRows(floats(x), x!.shape[1]!, levels as number, values),
-        info,
-        site,
-      );
-    },
+    SdqFakeQuantizeRows: fakeQuantizeRows,
+    SdqFakeQuantizeTernaryRows: fakeQuantizeRows,
   };
 }

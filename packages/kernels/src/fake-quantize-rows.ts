@@ -5,18 +5,23 @@ import { notFinite, requireFinite } from './finite.ts';
 import { hasKernel, registerKernelGradient, runKernel } from './native-kernel.ts';
 import { roundHalfEven } from './round-half-even.ts';
 import { matrixShape } from './shapes.ts';
+import { ternaryGrid, ternaryLevel } from './ternary-grid.ts';
 
 const SdqFakeQuantizeRows = 'SdqFakeQuantizeRows';
+/** A backend that has it rounds to 2 bits in its other kernels too, by the sums of {@link ternaryGrid}. */
+const SdqFakeQuantizeTernaryRows = 'SdqFakeQuantizeTernaryRows';
 
-registerKernelGradient(SdqFakeQuantizeRows, {
-  gradient: ([dy]) => ({ x: () => dy!.clone() }),
-});
+for (const name of [SdqFakeQuantizeRows, SdqFakeQuantizeTernaryRows]) {
+  registerKernelGradient(name, { gradient: ([dy]) => ({ x: () => dy!.clone() }) });
+}
 
 /**
  * The values of a weight as a quantized weight holds them: each row on a symmetric grid of its own, whose step is
- * the row's largest magnitude over 2^(bits-1) - 1. The gradient passes straight through: nothing is clipped.
+ * the row's largest magnitude over 2^(bits-1) - 1; 2 bits are ternary, with the scale of {@link ternaryGrid}. The gradient passes
+ * straight through.
  *
- * Source: Wu et al. 2020, "Integer Quantization for Deep Learning Inference", section 4.
+ * Sources: Wu et al. 2020, "Integer Quantization for Deep Learning Inference", section 4; Li and Liu 2016, "Ternary Weight
+ * Networks", section 2.3.
  *
  * @param weight - [rows, columns]
  * @param bits - 2 to 8
@@ -35,13 +40,13 @@ registerKernelGradient(SdqFakeQuantizeRows, {
 export function fakeQuantizeRows(weight: tf.Tensor, bits: number, site?: string): tf.Tensor2D {
   const levels = levelsOf(bits);
   matrixShape('fakeQuantizeRows', 'the weight', weight);
-  if (hasKernel(SdqFakeQuantizeRows)) {
-    return runKernel(SdqFakeQuantizeRows, { x: weight }, { levels, site }) as tf.Tensor2D;
-  }
+  const kernel = bits === 2 ? SdqFakeQuantizeTernaryRows : SdqFakeQuantizeRows;
+  if (hasKernel(kernel)) return runKernel(kernel, { x: weight }, { levels, site }) as tf.Tensor2D;
   return withGradient(
     weight,
     (x) => {
       if (x.size === 0) return x.clone() as tf.Tensor2D;
+      if (bits === 2) return ternaryRows(x as tf.Tensor2D, site);
       requireFinite(x, site);
       const scale = x.abs().max(1, true).div(levels);
       // A row of zeros would divide by zero.
@@ -81,6 +86,12 @@ export function quantizeRows(
   const scales = new Float32Array(rows);
   for (let row = 0; row < rows; row++) {
     const start = row * columns;
+    if (bits === 2) {
+      const grid = ternaryGrid(floats, start, columns, site);
+      scales[row] = grid.scale;
+      for (let i = start; i < start + columns; i++) values[i] = ternaryLevel(floats[i]!, grid);
+      continue;
+    }
     let largest = 0;
     for (let i = start; i < start + columns; i++) {
       const magnitude = Math.abs(floats[i]!);
@@ -96,6 +107,20 @@ export function quantizeRows(
     }
   }
   return { values, scales };
+}
+
+function ternaryRows(x: tf.Tensor2D, site?: string): tf.Tensor2D {
+  const { values, scales } = quantizeRows(x, 2, site);
+  const [, columns] = x.shape;
+  return tf.tensor2d(
+    Float32Array.from(values, (value, i) => value * scales[Math.floor(i / columns)]!),
+    x.shape,
+  );
+}
+
+/** Whether the backend rounds weights to so many bits in its kernels. */
+export function roundsRows(bits: number): boolean {
+  return bits > 2 || hasKernel(SdqFakeQuantizeTernaryRows);
 }
 
 /** The steps to either side of zero; throws SdqError `bad-option`. */

@@ -32,4 +32,5 @@ export { roundHalfEven } from './round-half-even.ts';
 export { IGNORED_LABEL, softmaxCrossEntropy } from './softmax-cross-entropy.ts';
 export { softmaxKl } from './softmax-kl.ts';
 export { spanRows } from './span-rows.ts';
+export { type TernaryGrid, ternaryGrid, ternaryLevel } from './ternary-grid.ts';
 export { variableGradients } from './variable-gradients.ts';

@@ -1,7 +1,7 @@
 import type { AffineGrid } from '@sdq/core';
 import type * as tf from '@tensorflow/tfjs';
 import { fakeQuantize, gridSteps } from './fake-quantize.ts';
-import { fakeQuantizeRows, levelsOf } from './fake-quantize-rows.ts';
+import { fakeQuantizeRows, levelsOf, roundsRows } from './fake-quantize-rows.ts';
 import { linear } from './linear.ts';
 import { hasKernel, registerKernelGradient, runKernel } from './native-kernel.ts';
 import { matrixShape, requireShape, requireVector } from './shapes.ts';
@@ -73,7 +73,7 @@ export function quantizedLinear(
   const { scale, low, high } = gridSteps(grid);
   const levels = levelsOf(bits);
   const bytes = low >= -255 && high <= 255 && high - low <= 255;
-  if (bytes && width <= MAX_DEPTH && hasKernel(SdqQuantizedLinear)) {
+  if (bytes && width <= MAX_DEPTH && roundsRows(bits) && hasKernel(SdqQuantizedLinear)) {
     const attributes = { scale, low, high, levels, site };
     return runKernel(SdqQuantizedLinear, { x, weight, bias }, attributes) as tf.Tensor2D;
   }

@@ -34,6 +34,10 @@ export function quantizedLinearReference(
   const weights = Float64Array.from({ length: n }, (_, j) => j).reduce(
     (all, j) => {
       const row = Array.from(weight!).slice(j * k, (j + 1) * k);
+      if (levels === 1) {
+        all.set(ternaryReference(row), j * k);
+        return all;
+      }
       const step = Math.fround(Math.max(0, ...row.map(Math.abs)) / levels);
       if (step > 0) all.set(onGrid(row, step, -levels, levels), j * k);
       return all;
@@ -55,6 +59,16 @@ export function quantizedLinearReference(
     }
   }
   return { value: linearReference(k)(xs, weights, Float64Array.from(bias!)), dx, dWeight, dBias };
+}
+
+/** Li and Liu 2016, equations 5 and 6. */
+function ternaryReference(row: readonly number[]): number[] {
+  const mean = (values: readonly number[]) =>
+    values.reduce((sum, value) => sum + Math.abs(value), 0) / values.length;
+  const threshold = 0.7 * mean(row);
+  const kept = row.filter((value) => Math.abs(value) > threshold);
+  const scale = kept.length === 0 ? 0 : mean(kept);
+  return row.map((value) => (Math.abs(value) > threshold ? Math.sign(value) * scale : 0));
 }
 
 /** The error function: its Taylor series near zero, the continued fraction of its complement far out. */

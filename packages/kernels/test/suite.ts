@@ -106,6 +106,7 @@ export function describeOps(
         [17, 33, 65, 8, byteGrid],
         [97, 530, 40, 8, byteGrid],
         [70, 48, 130, 4, { ...byteGrid, zeroPoint: 0 }],
+        [70, 48, 130, 2, byteGrid],
         [9, 30, 20, 8, { ...byteGrid, zeroPoint: 0, qMin: -128, qMax: 127 }],
         [9, 30, 20, 8, { ...byteGrid, scale: Math.fround(0.001), qMin: -2000, qMax: 2000 }],
         [4, 3, 2, 8, { scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 }],

@@ -1,5 +1,5 @@
 import { type Granularity, SdqError } from '@sdq/core';
-import { notFinite, roundHalfEven } from '@sdq/kernels';
+import { notFinite, roundHalfEven, ternaryGrid, ternaryLevel } from '@sdq/kernels';
 
 /** How the weights of a group that shares a scale are rounded. */
 export interface WeightGrid {
@@ -8,9 +8,6 @@ export interface WeightGrid {
   /** At 2 bits: the magnitude above which a weight counts as 1. */
   readonly threshold: number;
 }
-
-/** The share of the mean magnitude above which a ternary weight is not zero (Li and Liu 2016, equation 6). */
-const TERNARY_THRESHOLD = 0.7;
 
 /** The largest integer of a symmetric grid; 1 at 1 bit too, whose integers are -1 and 1. */
 export function largestLevel(bits: number): number {
@@ -40,6 +37,7 @@ export function weightGrid(
   bits: number,
   site?: string,
 ): WeightGrid {
+  if (bits === 2) return ternaryGrid(values, start, length, site);
   let largest = 0;
   let sum = 0;
   for (let i = start; i < start + length; i++) {
@@ -50,24 +48,13 @@ export function weightGrid(
   }
   const mean = sum / length;
   if (bits === 1) return { scale: Math.fround(length === 0 ? 0 : mean), threshold: 0 };
-  if (bits > 2) return { scale: Math.fround(largest / largestLevel(bits)) || 1, threshold: 0 };
-  const threshold = TERNARY_THRESHOLD * mean;
-  let kept = 0;
-  let count = 0;
-  for (let i = start; i < start + length; i++) {
-    const magnitude = Math.abs(values[i]!);
-    if (magnitude <= threshold) continue;
-    kept += magnitude;
-    count += 1;
-  }
-  const scale = Math.fround(kept / count);
-  return scale > 0 ? { scale, threshold } : { scale: 1, threshold: Infinity };
+  return { scale: Math.fround(largest / largestLevel(bits)) || 1, threshold: 0 };
 }
 
 /** The integer of one weight, by the thresholds of {@link weightGrid}. */
 export function levelOf(value: number, grid: WeightGrid, bits: number): number {
   if (bits === 1) return value < 0 ? -1 : 1;
-  if (bits === 2) return value > grid.threshold ? 1 : value < -grid.threshold ? -1 : 0;
+  if (bits === 2) return ternaryLevel(value, grid);
   return nearestLevel(value, grid.scale, bits);
 }
 

@@ -96,9 +96,9 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
     granularity,
     fakeQuantize(weight: Tensor, site?: Site): Tensor {
       const [groups, size] = groupsOf(weight, granularity, site);
-      if (bits > 2) return fakeQuantizeRows(weight.reshape([groups, size]), bits, site).reshape(weight.shape);
+      if (bits > 1) return fakeQuantizeRows(weight.reshape([groups, size]), bits, site).reshape(weight.shape);
       return straightThrough(weight, (weight) => {
-        const { values, scales } = coarse(weight, groups, size, bits, site);
+        const { values, scales } = signs(weight, groups, size, site);
         return tensor2d(scaled(values, scales, size), weight.shape as [number, number]);
       });
     },
@@ -106,10 +106,10 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
       const shape = weight.shape as [number, number];
       const [groups, size] = groupsOf(weight, granularity, site);
       const { values, scales } =
-        bits > 2 ? fine(weight, groups, size, bits, site) : coarse(weight, groups, size, bits, site);
+        bits > 1 ? fine(weight, groups, size, bits, site) : signs(weight, groups, size, site);
       return asRows(bits, shape, values, scales, granularity);
     },
-    ...(granularity === 'channel' && bits > 2 ? { linear } : {}),
+    ...(granularity === 'channel' && bits > 1 ? { linear } : {}),
   };
 }
 
@@ -208,7 +208,7 @@ function groupsOf(weight: Tensor, granularity: Granularity, site?: Site): [group
   return [size === 0 ? 0 : weight.size / size, size];
 }
 
-/** From 3 bits on. */
+/** From 2 bits on. */
 function fine(weight: Tensor, groups: number, size: number, bits: number, site?: Site) {
   const rows = weight.reshape([groups, size]);
   try {
@@ -218,21 +218,20 @@ function fine(weight: Tensor, groups: number, size: number, bits: number, site?:
   }
 }
 
-/** Ternary or sign, in one pass over the values. */
-function coarse(
+/** 1 bit. */
+function signs(
   weight: Tensor,
   groups: number,
   size: number,
-  bits: number,
   site?: Site,
 ): { values: Int8Array; scales: Float32Array } {
   const floats = weight.dataSync();
   const values = new Int8Array(floats.length);
   const scales = new Float32Array(groups);
   for (let group = 0; group < groups; group++) {
-    const grid = weightGrid(floats, group * size, size, bits, site);
+    const grid = weightGrid(floats, group * size, size, 1, site);
     scales[group] = grid.scale;
-    for (let i = group * size; i < (group + 1) * size; i++) values[i] = levelOf(floats[i]!, grid, bits);
+    for (let i = group * size; i < (group + 1) * size; i++) values[i] = levelOf(floats[i]!, grid, 1);
   }
   return { values, scales };
 }

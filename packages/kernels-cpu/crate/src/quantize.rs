@@ -75,12 +75,49 @@ fn fake_quantize_grad_body<const FMA: bool>(
     }
 }
 
+/// The share of the mean magnitude above which a ternary value is not zero (Li and Liu 2016, equation 6).
+const TERNARY_THRESHOLD: f64 = 0.7;
+
+/// The scale of a row of finite values that are rounded to -1, 0 and 1 (0 for zeros), and the magnitude above which one is not 0: sums in
+/// the order and precision of `ternaryGrid` in @sdq/kernels, so that the integers are the same.
+fn ternary_grid(x: &[f32]) -> (f32, f64) {
+    let magnitude = |&x: &f32| f64::from(x.abs());
+    let mean = x.iter().map(magnitude).sum::<f64>() / x.len() as f64;
+    let threshold = TERNARY_THRESHOLD * mean;
+    let (mut kept, mut count) = (0f64, 0u32);
+    for magnitude in x.iter().map(magnitude) {
+        let counts = magnitude > threshold;
+        kept += if counts { magnitude } else { 0.0 };
+        count += u32::from(counts);
+    }
+    let scale = (kept / f64::from(count)) as f32;
+    if scale > 0.0 {
+        (scale, threshold)
+    } else {
+        (0.0, f64::INFINITY)
+    }
+}
+
+/// -1, 0 or 1.
+#[inline(always)]
+fn ternary_step(x: f32, threshold: f64) -> i8 {
+    let x = f64::from(x);
+    i8::from(x > threshold) - i8::from(x < -threshold)
+}
+
 #[inline(always)]
 fn rows_body<const FMA: bool>(x: &[f32], width: usize, levels: f32, out: &mut [f32]) -> bool {
     let mut finite = true;
     for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
         let bits = largest_bits(x);
         finite &= bits < f32::INFINITY.to_bits();
+        if levels == 1.0 {
+            let (scale, threshold) = ternary_grid(x);
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = f32::from(ternary_step(x, threshold)) * scale;
+            }
+            continue;
+        }
         let scale = f32::from_bits(bits) / levels;
         if scale > 0.0 {
             for (out, &x) in out.iter_mut().zip(x) {
@@ -96,7 +133,15 @@ fn rows_body<const FMA: bool>(x: &[f32], width: usize, levels: f32, out: &mut [f
 /// out = the steps of the row that `rows_body` gives as floats; its scale, which is not finite when a value is not.
 #[inline(always)]
 fn quantize_row_body<const FMA: bool>(x: &[f32], levels: f32, out: &mut [i8]) -> f32 {
-    let scale = f32::from_bits(largest_bits(x)) / levels;
+    let largest = f32::from_bits(largest_bits(x));
+    if levels == 1.0 && largest.is_finite() {
+        let (scale, threshold) = ternary_grid(x);
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = ternary_step(x, threshold);
+        }
+        return scale;
+    }
+    let scale = largest / levels;
     if scale > 0.0 {
         for (out, &x) in out.iter_mut().zip(x) {
             let rounded = smaller(larger(x / scale, -levels), levels) + ROUNDER;
@@ -208,7 +253,7 @@ pub fn fake_quantize_mask(x: &[f32], scale: f64, low: f64, high: f64, dx: Floats
     });
 }
 
-/// out = each row of x on its own symmetric grid of `levels` steps to either side; false when a value is not finite.
+/// out = each row of x on its own symmetric grid of `levels` steps to either side, ternary for one step; false when a value is not finite.
 #[napi(catch_unwind)]
 pub fn fake_quantize_rows(x: &[f32], width: u32, levels: f64, out: Floats) -> bool {
     let width = width as usize;
