@@ -1,13 +1,17 @@
 import type { Sweep } from '@sdq/pipeline';
 
-/** Which training keeps the most of the POS taggers of pos-teachers.ts at 8, 4 and 2 bits. */
+/** Which training keeps the most of the teacher of pos-teachers.ts at 8, 4 and 2 bits of weights, over three seeds of the training. */
 export default {
   name: 'pos',
   base: {
     task: 'POS',
     data: '../shared/data/xglue',
-    teacher: 'runs/pos-teachers/seed-{seed}/teacher',
-    methods: ['ptq', 'qat', 'qnat', 'sdq', 'sdq-mse'],
+    teacher: 'runs/pos-teachers/seed-0/teacher',
+    methods: ['ptq', 'qat', 'sdq', 'sdq-mse'],
+    trainLimit: 6000,
+    devLimit: 200,
+    quantized: { learningRate: 1e-4 },
+    teacherCache: { bytes: 4_000_000_000 },
   },
-  grid: { plan: ['w8a8', 'w4a8', 'w2a8'], seed: [0, 1, 2] },
+  grid: { seed: [0, 1, 2], plan: ['w2a8', 'w4a8', 'w8a8'] },
 } satisfies Sweep;

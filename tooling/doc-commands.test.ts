@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -102,8 +103,10 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^node tooling\/release-check\.mjs/, 'the release workflow runs it'],
   [/^node tooling\/install-pytorch\.mjs/, 'run by hand: it downloads PyTorch'],
   [/^node tooling\/parity-table\.mjs/, 'run by hand: it measures every backend'],
+  [/^node tooling\/language-effects\.mjs/, 'tooling/language-effects.test.ts tests what it computes'],
   [/^python tooling\/frequent-words\.py/, 'run by hand: it needs wordfreq'],
-  [/^(cd|apt-get|pip|redis-server) /, 'of the system'],
+  [/^python3 tooling\/mbert-checkpoint\.py/, 'run by hand: it needs TensorFlow and a download of 660 MB'],
+  [/^(cd|apt-get|mvn|pip|redis-server) /, 'of the system'],
 ];
 
 const found = findCommands(root);
@@ -136,7 +139,7 @@ beforeAll(async () => {
   symlinkSync(join(root, 'examples/plugin'), at('my-plugin'));
   for (const { name, text } of findShownFiles(root)) writeFileSync(at(name), text);
   mkdirSync(at('experiments'));
-  for (const name of ['pos-teachers', 'pos']) {
+  for (const name of readdirSync(join(root, 'experiments')).map((file) => file.replace(/\.ts$/, ''))) {
     const { default: sweep } = await import(`../experiments/${name}.ts`);
     const base = { ...sweep.base, model: 'model', trainLimit: 24, devLimit: 6 };
     writeFileSync(

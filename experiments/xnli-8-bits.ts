@@ -1,0 +1,17 @@
+import type { Sweep } from '@sdq/pipeline';
+
+/** As xnli.ts at 8 bits, with half of the examples and a fifth of the learning rate. */
+export default {
+  name: 'xnli-8-bits',
+  base: {
+    task: 'XNLI',
+    data: '../shared/data/xglue',
+    teacher: 'runs/xnli-teachers/seed-0/teacher',
+    methods: ['ptq', 'qat', 'sdq', 'sdq-mse'],
+    trainLimit: 1500,
+    devLimit: 200,
+    quantized: { learningRate: 2e-5 },
+    teacherCache: { bytes: 4_000_000_000 },
+  },
+  grid: { seed: [0, 1, 2], plan: ['w8a8'] },
+} satisfies Sweep;
