@@ -1,11 +1,11 @@
 // What quantized training does to each language, from the run folders of a sweep that share a teacher: how much agrees with fp32, against how
 // many of a language's pieces the training saw. Prints Markdown and draws a picture:
-// `node tooling/language-effects.mjs picture.svg runs/pos-low-bits/plan-w2a8_seed-0 runs/pos-low-bits/plan-w2a8_seed-1`.
+// `node tooling/language-effects.mjs picture.svg runs/pos/seed-0_plan-w2a8 runs/pos/seed-1_plan-w2a8`.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadTokenizer } from '@sdq/models';
-import { exampleEncoder, readResults, sortLanguages } from '@sdq/pipeline';
+import { exampleEncoder, markdownTable, readResults, sortLanguages, versionLabel } from '@sdq/pipeline';
 import { readPredictions, readSplit, taskLabels } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, LegendComponent } from 'echarts/components';
@@ -14,7 +14,9 @@ import { SVGRenderer } from 'echarts/renderers';
 
 use([ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
 
-const SHOWN = { qat: 'QAT', sdq: 'SDQ (Att-KLD)' };
+const SHOWN = ['qat', 'sdq'];
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The share of two rows of labels that is equal. */
 export function agreement(first, second) {
@@ -43,14 +45,11 @@ export function rankCorrelation(first, second) {
     return values.map((value) => (sorted.indexOf(value) + sorted.lastIndexOf(value)) / 2);
   };
   const [a, b] = [ranks(first), ranks(second)];
-  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
   const [middleA, middleB] = [mean(a), mean(b)];
   const covariance = mean(a.map((rank, i) => (rank - middleA) * (b[i] - middleB)));
   const spread = (values, middle) => Math.sqrt(mean(values.map((value) => (value - middle) ** 2)));
   return covariance / (spread(a, middleA) * spread(b, middleB));
 }
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The effects in one language, each averaged over the runs. */
 function effects(folders, results, task, language, version) {
@@ -86,9 +85,9 @@ async function main([picture, ...folders]) {
     return { language, share, qat: of('qat'), sdq: of('sdq') };
   });
   const percent = (value) => (100 * value).toFixed(1);
-  const versions = Object.keys(SHOWN);
+  const versions = SHOWN.map((version) => ({ version, name: versionLabel(version, config) }));
   const columns = ['change', 'agreement', 'told'].flatMap((what) =>
-    versions.map((version) => ({ what, version, head: `${what}, ${SHOWN[version]}` })),
+    versions.map(({ version, name }) => ({ what, version, head: `${what}, ${name}` })),
   );
   const table = [
     ['', 'seen pieces', ...columns.map(({ head }) => head)],
@@ -98,26 +97,23 @@ async function main([picture, ...folders]) {
       ...columns.map(({ what, version }) => percent(row[version][what])),
     ]),
   ];
-  const widths = table[0].map((_, column) => Math.max(3, ...table.map((cells) => cells[column].length)));
-  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
-  const [head, ...body] = table.map(line);
-  console.log([head, `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...body].join('\n'));
+  console.log(markdownTable(table));
   const zeroShot = rows.filter(({ language }) => language !== 'en');
-  for (const version of versions) {
+  for (const { version, name } of versions) {
     const rho = (what) =>
       rankCorrelation(
         zeroShot.map(({ share }) => share),
         zeroShot.map((row) => row[version][what]),
       ).toFixed(2);
     console.log(
-      `\nRank correlation with the share of seen pieces over ${zeroShot.length} zero-shot languages, ${SHOWN[version]}: of the change ${rho('change')}, of the agreement ${rho('agreement')}.`,
+      `\nRank correlation with the share of seen pieces over ${zeroShot.length} zero-shot languages, ${name}: of the change ${rho('change')}, of the agreement ${rho('agreement')}.`,
     );
   }
-  writeFileSync(picture, scatter(rows));
+  writeFileSync(picture, scatter(rows, versions));
 }
 
 /** Agreement against seen pieces, a point a language, in colours that read on white and on black. */
-function scatter(rows) {
+function scatter(rows, versions) {
   const ink = { color: '#7a7a7a', fontSize: 13 };
   const axis = (name, nameGap) => ({
     type: 'value',
@@ -137,7 +133,7 @@ function scatter(rows) {
     grid: { left: 62, right: 30, top: 46, bottom: 46 },
     xAxis: axis('pieces of the dev text that the English training text has, %', 28),
     yAxis: axis('predictions that agree with fp32, %', 40),
-    series: Object.entries(SHOWN).map(([version, name], i) => ({
+    series: versions.map(({ version, name }, i) => ({
       type: 'scatter',
       name,
       color: ['#D55E00', '#2E8BC9'][i],

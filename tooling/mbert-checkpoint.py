@@ -24,10 +24,10 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 def parameter_name(variable: str) -> str | None:
     """What `transformers` calls a variable of the original checkpoint; None for those of the pretraining heads."""
-    found = re.search(r"(bert|module/bert)/(embeddings|encoder|pooler)/(.*)$", variable)
+    found = re.search(r"bert/(embeddings|encoder|pooler)/(.*)$", variable)
     if found is None or "adam" in variable:
         return None
-    name = f"{found[2]}.{found[3]}".replace("/", ".").replace("layer_", "layer.")
+    name = f"{found[1]}.{found[2]}".replace("/", ".").replace("layer_", "layer.")
     name = re.sub(r"\.gamma$|\.kernel$", ".weight", name)
     name = re.sub(r"\.beta$", ".bias", name)
     if re.search(r"_embeddings$", name):

@@ -54,6 +54,7 @@ export {
   type ServedEncoder,
   type ServingStats,
 } from './load-encoder.ts';
+export { markdownTable } from './markdown-table.ts';
 export { loadPlugins, NO_PLUGINS, type Plugins } from './plugins.ts';
 export {
   type Classifier,

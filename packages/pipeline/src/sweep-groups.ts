@@ -11,7 +11,7 @@ export interface SweepGroup {
 }
 
 /** The runs of each setting, in the order in which settings come first. */
-export function groupsOverSeeds(runs: readonly SweepRun[]): SweepGroup[] {
+function groupsOverSeeds(runs: readonly SweepRun[]): SweepGroup[] {
   const groups = new Map<string, [SweepRun, ...SweepRun[]]>();
   for (const run of runs) {
     const { seed, ...others } = run.settings;
@@ -33,4 +33,18 @@ export function groupsOverSeeds(runs: readonly SweepRun[]): SweepGroup[] {
     );
     return { settings, runs: group, versions };
   });
+}
+
+/** Rows of text for each setting, which the first columns name, below a head. */
+export function rowsBySetting(
+  runs: readonly SweepRun[],
+  head: readonly string[],
+  rowsOf: (group: SweepGroup) => string[][],
+): string[][] {
+  const groups = groupsOverSeeds(runs);
+  const options = [...new Set(groups.flatMap(({ settings }) => Object.keys(settings)))];
+  const rows = groups.flatMap((group) =>
+    rowsOf(group).map((cells) => [...options.map((option) => group.settings[option] ?? ''), ...cells]),
+  );
+  return [[...options, ...head], ...rows];
 }

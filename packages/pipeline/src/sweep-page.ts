@@ -1,3 +1,4 @@
+import { markdownTable } from './markdown-table.ts';
 import { mean } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
 import { sweepLanguages, sweepTable } from './sweep-table.ts';
@@ -22,11 +23,11 @@ export function sweepPage(name: string, runs: readonly SweepRun[], command: stri
 
 ${task}, ${metric}, in points of 100${limit} (${scored} on average): means over the seeds; sd is the sample standard deviation of the average, kept its share of fp32's.
 
-${markdown(sweepTable(runs))}
+${markdownTable(sweepTable(runs))}
 
 ## Languages
 
-${markdown(sweepLanguages(runs))}
+${markdownTable(sweepLanguages(runs))}
 ${
   tests.length === 0
     ? ''
@@ -36,7 +37,7 @@ ${
 Differences of the average over all languages. p: approximate randomisation of the dev examples, which the seeds share; adjusted by Holm's method for the tests of a
 setting. The sd over the seeds says how far training alone moves the difference.
 
-${markdown(tests)}
+${markdownTable(tests)}
 `
 }
 ${runs.length} runs, ${hours.toFixed(1)} hours in all, the time of teachers that were given not included. ${machine}; ${backend}; ${used.join(', ')}.
@@ -45,18 +46,4 @@ ${runs.length} runs, ${hours.toFixed(1)} hours in all, the time of teachers that
 ${command}
 \`\`\`
 `;
-}
-
-/** A table with columns of equal width. */
-function markdown(rows: readonly string[][]): string {
-  const [head, ...body] = rows.map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|'))) as [
-    string[],
-    ...string[][],
-  ];
-  const widths = head.map((_, column) => Math.max(3, ...[head, ...body].map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(' | ')} |`;
-  return [line(head), `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`, ...body.map(line)].join(
-    '\n',
-  );
 }

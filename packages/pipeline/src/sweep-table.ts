@@ -1,7 +1,7 @@
 import { meanScore, sortLanguages, versionLabel } from './results.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
-import { groupsOverSeeds, type SweepGroup } from './sweep-groups.ts';
+import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
 
 /**
  * What a sweep found, as rows of text: for each setting and version, over the seeds, the mean score in English, in the
@@ -9,7 +9,7 @@ import { groupsOverSeeds, type SweepGroup } from './sweep-groups.ts';
  * the fp32 average of the same seed, the same of the zero-shot languages, and the megabytes of the weights that were saved.
  */
 export function sweepTable(runs: readonly SweepRun[]): string[][] {
-  return withSettings(
+  return rowsByVersion(
     runs,
     ['seeds', 'en', 'zero-shot', 'average', 'sd', 'kept', 'kept zero-shot', 'MB'],
     ({ runs: group }, version) => {
@@ -38,7 +38,7 @@ export function sweepLanguages(runs: readonly SweepRun[]): string[][] {
   const languages = sortLanguages(
     [...(all[0] ?? [])].filter((language) => all.every((set) => set.has(language))),
   );
-  return withSettings(runs, languages, ({ runs: group }, version) =>
+  return rowsByVersion(runs, languages, ({ runs: group }, version) =>
     languages.map((language) =>
       (100 * mean(group.map(({ results }) => results.scores[version]![language]!))).toFixed(1),
     ),
@@ -46,21 +46,17 @@ export function sweepLanguages(runs: readonly SweepRun[]): string[][] {
 }
 
 /** A row for each setting and version, which the first columns name. */
-function withSettings(
+function rowsByVersion(
   runs: readonly SweepRun[],
   head: readonly string[],
   cells: (group: SweepGroup, version: string) => string[],
 ): string[][] {
-  const groups = groupsOverSeeds(runs);
-  const options = [...new Set(groups.flatMap(({ settings }) => Object.keys(settings)))];
-  const rows = groups.flatMap((group) =>
+  return rowsBySetting(runs, ['version', ...head], (group) =>
     group.versions.map((version) => [
-      ...options.map((option) => group.settings[option] ?? ''),
       versionLabel(version, group.runs[0].results.config),
       ...cells(group, version),
     ]),
   );
-  return [[...options, 'version', ...head], ...rows];
 }
 
 const percent = (share: number): string => (Number.isNaN(share) ? '' : `${points(share)} %`);

@@ -5,7 +5,7 @@ import { meanScore, versionLabel } from './results.ts';
 import { versionTallies } from './run-predictions.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
-import { groupsOverSeeds, type SweepGroup } from './sweep-groups.ts';
+import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
 
 const AFTER_TRAINING = ['fp32', 'ptqMinMax', 'ptqPercentile'];
 
@@ -30,14 +30,12 @@ const SAMPLES = 10_000;
  * @returns no rows where the data or the predictions of the runs are gone
  */
 export function sweepTests(runs: readonly SweepRun[]): string[][] {
-  const groups = groupsOverSeeds(runs);
-  const options = [...new Set(groups.flatMap(({ settings }) => Object.keys(settings)))];
-  const rows = groups.flatMap((group) => {
+  const head = ['version', 'less', 'difference', 'sd', 'p', 'adjusted p'];
+  const table = rowsBySetting(runs, head, (group) => {
     const tests = testsOf(group);
     const adjusted = holm(tests.map(({ p }) => p));
     const { config } = group.runs[0].results;
     return tests.map(({ version, baseline, differences, p }, i) => [
-      ...options.map((option) => group.settings[option] ?? ''),
       versionLabel(version, config),
       versionLabel(baseline, config),
       points(mean(differences)),
@@ -46,45 +44,32 @@ export function sweepTests(runs: readonly SweepRun[]): string[][] {
       adjusted[i]!.toFixed(4),
     ]);
   });
-  return rows.length === 0
-    ? []
-    : [[...options, 'version', 'less', 'difference', 'sd', 'p', 'adjusted p'], ...rows];
+  return table.length === 1 ? [] : table;
 }
 
 function testsOf({ runs, versions }: SweepGroup) {
-  const gold = runs.map(goldExamples);
-  const tallies = new Map(
-    versions.map((version) => [
-      version,
-      runs.map(({ results }, i) => {
-        const examples = gold[i];
-        return examples && versionTallies(results.config.out, version, results.task, examples);
-      }),
-    ]),
+  // The runs differ by their seeds alone: they scored the same examples.
+  const gold = goldExamples(runs[0]);
+  if (!gold) return [];
+  const tallies = new Map<string, readonly LanguageTallies[]>();
+  for (const version of versions) {
+    const found = runs.map(({ results }) => versionTallies(results.config.out, version, results.task, gold));
+    if (found.every((one) => one !== undefined)) tallies.set(version, found);
+  }
+  return [...tallies].flatMap(([version, own]) =>
+    (BASELINES[version] ?? []).flatMap((baseline) => {
+      const others = tallies.get(baseline);
+      if (!others) return [];
+      const groups = [...gold.keys()].map((language) =>
+        own.map((tallies, i) => [tallies[language]!, others[i]![language]!] as const),
+      );
+      const differences = runs.map(
+        ({ results: { scores } }) => meanScore(scores[version]!) - meanScore(scores[baseline]!),
+      );
+      const { p } = pairedMeanTest(groups, { samples: SAMPLES });
+      return [{ version, baseline, differences, p }];
+    }),
   );
-  return versions.flatMap((version) =>
-    (BASELINES[version] ?? [])
-      .filter((baseline) => versions.includes(baseline))
-      .flatMap((baseline) => {
-        const pairs = runs.map((_, i) => [tallies.get(version)![i], tallies.get(baseline)![i]] as const);
-        if (!pairs.every(isWhole)) return [];
-        const languages = Object.keys(pairs[0]![0]);
-        const groups = languages.map((language) =>
-          pairs.map(([first, second]) => [first[language]!, second[language]!] as const),
-        );
-        const differences = runs.map(
-          ({ results: { scores } }) => meanScore(scores[version]!) - meanScore(scores[baseline]!),
-        );
-        const { p } = pairedMeanTest(groups, { samples: SAMPLES });
-        return [{ version, baseline, differences, p }];
-      }),
-  );
-}
-
-function isWhole(
-  pair: readonly [LanguageTallies | undefined, LanguageTallies | undefined],
-): pair is readonly [LanguageTallies, LanguageTallies] {
-  return pair[0] !== undefined && pair[1] !== undefined;
 }
 
 /** The dev examples that a run scored, or undefined if the data are no longer where the run found them. */
