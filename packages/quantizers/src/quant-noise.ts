@@ -41,11 +41,8 @@ export function quantNoise(weight: tf.Tensor, quantized: tf.Tensor, noise: Quant
   const op = tf.customGrad((first, second) => {
     const [weight, quantized] = [first as tf.Tensor, second as tf.Tensor];
     return {
-      value: pick(mask, blockSize, quantized, weight),
-      gradFunc: (dy: tf.Tensor) => {
-        const zeros = tf.zerosLike(dy);
-        return [pick(mask, blockSize, zeros, dy), pick(mask, blockSize, dy, zeros)];
-      },
+      value: mixed(mask, blockSize, quantized, weight),
+      gradFunc: (dy: tf.Tensor) => parted(mask, blockSize, dy),
     };
   });
   return op(weight, quantized);
@@ -91,24 +88,49 @@ function noiseMask(
   }
   if (share === 1) return 'all';
   const limit = share * 2 ** 32;
-  return Uint8Array.from({ length: rows * Math.ceil(columns / blockSize) }, (_, block) =>
-    hash32(seed, block) < limit ? 1 : 0,
-  );
+  const mask = new Uint8Array(rows * Math.ceil(columns / blockSize));
+  for (let block = 0; block < mask.length; block++) mask[block] = hash32(seed, block) < limit ? 1 : 0;
+  return mask;
 }
 
-function pick(mask: Uint8Array, blockSize: number, drawn: tf.Tensor, rest: tf.Tensor): tf.Tensor {
-  const [rows, columns] = drawn.shape as [number, number];
-  const [from, other] = [drawn.dataSync(), rest.dataSync()];
-  const result = Float32Array.from(other);
+/** The blocks that are drawn from one matrix, the others from another. */
+function mixed(mask: Uint8Array, blockSize: number, drawn: tf.Tensor, rest: tf.Tensor): tf.Tensor2D {
+  const shape = drawn.shape as [number, number];
+  const from = drawn.dataSync();
+  const result = new Float32Array(rest.dataSync());
+  forDrawn(mask, blockSize, shape, (start, end) => {
+    for (let i = start; i < end; i++) result[i] = from[i]!;
+  });
+  return tf.tensor2d(result, shape);
+}
+
+/** A matrix without the blocks that are drawn, and one of these alone. */
+function parted(mask: Uint8Array, blockSize: number, x: tf.Tensor): [tf.Tensor2D, tf.Tensor2D] {
+  const shape = x.shape as [number, number];
+  const rest = new Float32Array(x.dataSync());
+  const drawn = new Float32Array(rest.length);
+  forDrawn(mask, blockSize, shape, (start, end) => {
+    for (let i = start; i < end; i++) {
+      drawn[i] = rest[i]!;
+      rest[i] = 0;
+    }
+  });
+  return [tf.tensor2d(rest, shape), tf.tensor2d(drawn, shape)];
+}
+
+function forDrawn(
+  mask: Uint8Array,
+  blockSize: number,
+  [rows, columns]: [number, number],
+  visit: (start: number, end: number) => void,
+): void {
   let block = 0;
   for (let row = 0; row < rows; row++) {
-    for (let start = row * columns; start < (row + 1) * columns; start += blockSize) {
-      if (mask[block++] === 0) continue;
-      const end = Math.min(start + blockSize, (row + 1) * columns);
-      for (let i = start; i < end; i++) result[i] = from[i]!;
+    const rowEnd = (row + 1) * columns;
+    for (let start = row * columns; start < rowEnd; start += blockSize) {
+      if (mask[block++] === 1) visit(start, Math.min(start + blockSize, rowEnd));
     }
   }
-  return tf.tensor2d(result, [rows, columns]);
 }
 
 function requireShare(share: number): void {
