@@ -29,12 +29,14 @@ export function packIntegers(
   checkLength('The values', values.length, rows * columns);
   const words = wordsPerRow(columns, bits);
   const packed = new Int32Array(rows * words);
-  const largest = 2 ** bits - 1;
+  const { lowest, step } = codesOf(bits);
+  const end = step << bits;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const value = values[row * columns + column]!;
-      const code = bits === 1 ? (value + 1) / 2 : value + 2 ** (bits - 1);
-      if (!Number.isInteger(code) || code < 0 || code > largest) {
+      const above = value - lowest;
+      const code = above >> (step - 1);
+      if (above < 0 || above >= end || code * step !== above) {
         throw new SdqError(
           'bad-value',
           `The value ${value} at [${row}, ${column}] does not fit ${bits} bits.`,
@@ -73,7 +75,8 @@ export function unpackIntegers(
   const words = wordsPerRow(columns, bits);
   checkLength('The packed words', packed.length, rows * words);
   const values = new Int8Array(rows * columns);
-  const mask = 2 ** bits - 1;
+  const { lowest, step } = codesOf(bits);
+  const mask = (1 << bits) - 1;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
       const bit = column * bits;
@@ -82,10 +85,15 @@ export function unpackIntegers(
       const over = (bit & 31) + bits - 32;
       if (over > 0) code |= packed[word + 1]! << (bits - over);
       code &= mask;
-      values[row * columns + column] = bits === 1 ? 2 * code - 1 : code - 2 ** (bits - 1);
+      values[row * columns + column] = lowest + code * step;
     }
   }
   return values;
+}
+
+/** The value whose code is 0, and how far apart values of neighbouring codes are. */
+function codesOf(bits: number): { lowest: number; step: 1 | 2 } {
+  return bits === 1 ? { lowest: -1, step: 2 } : { lowest: -(1 << (bits - 1)), step: 1 };
 }
 
 /** The 32-bit words that a row of so many columns takes. */
