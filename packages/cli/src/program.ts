@@ -389,6 +389,10 @@ function runFlags(command: Command): Command {
     )
     .option('--tensorboard', 'also write event files for TensorBoard, in the run folder')
     .option(
+      '--shared <folder>',
+      'where runs of one given teacher, one after another, keep its scores and its cache (default: each run has its own)',
+    )
+    .option(
       '--losses <weights>',
       'what sdq distils in place of both: losses with weights, as logit-kl=1,att-kld=100,hidden-mse=0:1:0.1 (from 0 to 1 in the first tenth)',
       weightsFlag,

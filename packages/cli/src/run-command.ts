@@ -55,6 +55,8 @@ export interface RunFlags extends CommonFlags {
   readonly teacherCache?: number;
   readonly checkpointSteps?: number;
   readonly tensorboard?: boolean;
+  /** A folder for what runs of one teacher have in common. */
+  readonly shared?: string;
   readonly losses?: Record<string, Weight>;
   readonly layers?: 'all' | 'last' | number[];
 }
@@ -82,6 +84,7 @@ export async function runCommand(given: RunFlags): Promise<Results> {
       signal,
       checkpointSteps: flags.checkpointSteps,
       tensorBoard: flags.tensorboard,
+      shared: flags.shared,
     }),
   );
   process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, out)}\n`);

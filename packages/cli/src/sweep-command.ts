@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Reporter, SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint, writeFileAtomically } from '@sdq/models';
@@ -15,7 +15,15 @@ import { createJiti } from 'jiti';
 import { type ConfigFile, pluginsIn } from './config-file.ts';
 import { QueuedSweep } from './queued-sweep.ts';
 import type { CommonFlags } from './run-command.ts';
-import { type Failure, isFinished, runLog, runName, startRun, wasInterrupted } from './sweep-run.ts';
+import {
+  type Failure,
+  isFinished,
+  runLog,
+  runName,
+  sharedFolder,
+  startRun,
+  wasInterrupted,
+} from './sweep-run.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
 
@@ -121,11 +129,13 @@ async function runHere(
     const name = runName(config);
     reporter.message(`${sweep}, run ${i + 1} of ${configs.length}: ${name}`);
     if (isFinished(config)) continue;
-    const { code, reason } = await (await startRun(config, { backend })).ended;
+    const { code, reason } = await (await startRun(config, { backend, shared: sharedFolder(config) })).ended;
     if (wasInterrupted(code)) {
       throw new SdqError('interrupted', `Stopped at ${name}: the same command goes on from there.`);
     }
     if (code !== 0) failures.push({ name, log: runLog(config), reason });
   }
+  // Gigabytes, which are computed again should more runs be asked for.
+  if (configs[0]) rmSync(join(sharedFolder(configs[0]), 'teacher-cache'), { recursive: true, force: true });
   return failures;
 }

@@ -27,6 +27,8 @@ export interface Failure {
 export interface RunProcessOptions {
   readonly backend?: string | undefined;
   readonly checkpointSteps?: number | undefined;
+  /** The folder of what runs of one teacher have in common. */
+  readonly shared?: string | undefined;
   /** Gets no Ctrl-C of the terminal, and ends when this process has gone, however it went. */
   readonly supervised?: boolean;
 }
@@ -44,6 +46,11 @@ const MAX_TAIL_BYTES = 64 * 1024;
 /** Where a sweep keeps what its runs are asked and what they say: beside their folders. */
 export function jobsFolder(config: RunConfig): string {
   return join(dirname(config.out), 'jobs');
+}
+
+/** Where the runs of a sweep that go one after another keep what they have in common. */
+export function sharedFolder(config: RunConfig): string {
+  return join(dirname(config.out), 'shared');
 }
 
 /** The name of a run, which is that of its folder. */
@@ -72,16 +79,18 @@ export function wasInterrupted(code: number | NodeJS.Signals): boolean {
 
 /** Starts a run in a process of its own, so that one that breaks leaves others alone; its output goes to a file. */
 export async function startRun(config: RunConfig, options: RunProcessOptions): Promise<RunProcess> {
-  const { backend, checkpointSteps, supervised = false } = options;
+  const { backend, checkpointSteps, shared, supervised = false } = options;
   mkdirSync(jobsFolder(config), { recursive: true });
   const file = join(jobsFolder(config), `${runName(config)}.json`);
   await writeFileAtomically(file, `${JSON.stringify(config, null, 2)}\n`);
   const log = runLog(config);
   const output = openSync(log, 'a');
   const before = fstatSync(output).size;
-  const flags = Object.entries({ '--backend': backend, '--checkpoint-steps': checkpointSteps }).flatMap(
-    ([flag, value]) => (value === undefined ? [] : [flag, String(value)]),
-  );
+  const flags = Object.entries({
+    '--backend': backend,
+    '--checkpoint-steps': checkpointSteps,
+    '--shared': shared,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
   const child = spawn(process.execPath, [process.argv[1]!, 'run', '--config', file, ...flags], {
     stdio: ['ignore', output, output, ...(supervised ? (['ipc'] as const) : [])],
     detached: supervised,

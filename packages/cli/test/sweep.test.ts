@@ -57,6 +57,22 @@ it('runs a grid, goes on where it stopped, and makes a table over the seeds', ()
   expect(JSON.parse(again.stdout).tiny).toHaveLength(2);
 });
 
+it('scores a teacher that the runs share once, and leaves no cache of it', () => {
+  const base = `teacher: 'runs/tiny/plan-w8a8_seed-0/teacher', methods: ['sdq'], teacherCache: { bytes: 1e6 }`;
+  writeFileSync(
+    at('shared.ts'),
+    experiment({}).replace('tiny', 'shared').replace(`model: 'model', methods: ['ptq']`, base),
+  );
+  expect(sdq('sweep', 'shared.ts', '--out', 'runs').stderr).toMatch(/run 2 of 2: seed-1/);
+  const scored = [0, 1].map((seed) => {
+    const events = readFileSync(at('runs', 'shared', `seed-${seed}`, 'events.jsonl'), 'utf8');
+    return events.includes('"event":"scores","stage":"fp32"');
+  });
+  expect(scored).toEqual([true, false]);
+  expect(existsSync(at('runs', 'shared', 'seed-1', 'student', 'model.safetensors'))).toBe(true);
+  expect(existsSync(at('runs', 'shared', 'shared', 'teacher-cache'))).toBe(false);
+});
+
 it('goes on with the other runs when one fails, and says where it tells why', () => {
   writeFileSync(
     at('tiny.ts'),

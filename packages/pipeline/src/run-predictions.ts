@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Example, predictionPath, readPredictions, tally, writePredictions } from '@sdq/xglue';
 import { compareLanguages, fairness, type LanguageTallies, languageIntervals } from './comparison.ts';
@@ -19,6 +19,11 @@ export function keepPredictions(
   { predictions }: Pick<LanguageEvaluation, 'predictions'>,
 ): void {
   writePredictions({ folder: versionFolder(runFolder, version), task, language, predictions });
+}
+
+/** Copies what a version of the model predicts from one folder to another. */
+export function copyPredictions(from: string, to: string, version: string): void {
+  cpSync(versionFolder(from, version), versionFolder(to, version), { recursive: true });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Random, type Reporter, SdqError } from '@sdq/core';
 import {
@@ -47,6 +48,7 @@ import type { Method, RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions } from './run-predictions.ts';
 import { METHOD_VERSIONS, runResults, studentMethod } from './run-results.ts';
+import { sharedScores } from './shared-scores.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
 import { tensorBoardReporter } from './tensorboard.ts';
@@ -75,6 +77,11 @@ export interface RunEnvironment {
   readonly checkpointSteps?: number | undefined;
   /** Also writes event files for TensorBoard, in `tensorboard/` of the run folder. */
   readonly tensorBoard?: boolean | undefined;
+  /**
+   * A folder for what runs of one given teacher have in common, one after another: its scores, and its cache. Absent: each run
+   * has its own.
+   */
+  readonly shared?: string | undefined;
 }
 
 /**
@@ -162,13 +169,22 @@ class Run {
       tensors: hostTensors(model.parameters),
       tokenizerFrom: this.config.model,
     });
-    await this.finish(
-      'teacher',
-      { fp32: await this.score('fp32', 'fp32', floatClassifier(model)) },
-      started,
-      training && { training },
-    );
+    const fp32 = await this.scoreTeacher(model);
+    await this.finish('teacher', { fp32 }, started, training && { training });
     return model;
+  }
+
+  /** What runs of a teacher that was given share; a teacher that is trained here is this run's alone. */
+  private get shared(): string | undefined {
+    return this.config.teacher === undefined ? undefined : this.environment.shared;
+  }
+
+  private scoreTeacher(model: EncoderModel): Promise<LanguageScores> {
+    const { shared, dataset, folder, environment } = this;
+    const score = () => this.score('fp32', 'fp32', floatClassifier(model));
+    if (shared === undefined) return score();
+    const teacher = folder.file('teacher');
+    return sharedScores(shared, { teacher, dataset, backend: environment.backend }, folder.path, score);
   }
 
   private planFor({ parameters }: EncoderModel): ResolvedPlan {
@@ -299,7 +315,7 @@ class Run {
       folder: this.folder.file('teacher'),
       reader: loss,
       examples: this.dataset.train,
-      path: this.folder.file('teacher-cache/signal.cache'),
+      path: join(this.shared ?? this.folder.path, 'teacher-cache', 'signal.cache'),
       maxBytes: teacherCache.bytes,
       type: teacherCache.type,
     });
