@@ -1,0 +1,128 @@
+// What each setting of a sweep scores, beside a run that has the default: a table with paired tests over the dev examples, in Markdown, and a picture.
+// `node tooling/settings-picture.mjs picture.svg sdq runs/xnli/seed-0_plan-w2a8 runs/xnli-distillation/distillation-*`.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
+import { markdownTable, meanScore, readResults, versionLabel } from '@sdq/pipeline';
+import { holm, pairedMeanTest, readPredictions, readSplit, tally } from '@sdq/xglue';
+import { ScatterChart } from 'echarts/charts';
+import { GridComponent, MarkLineComponent } from 'echarts/components';
+import { init, use } from 'echarts/core';
+import { SVGRenderer } from 'echarts/renderers';
+
+use([ScatterChart, GridComponent, MarkLineComponent, SVGRenderer]);
+
+const points = (share) => (100 * share).toFixed(2);
+
+/** The options of a configuration that another has otherwise, as `attention 100`; where it is, how and with what it runs left aside. */
+export function difference({ out, seed, methods, ...config }, { out: _, seed: __, methods: ___, ...other }) {
+  const isGroup = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+  const text = (value) => {
+    if (isGroup(value))
+      return Object.entries(value)
+        .map(([name, part]) => `${name} ${text(part)}`)
+        .join(', ');
+    return Array.isArray(value) ? value.join(' ') : String(value);
+  };
+  const changes = (own, others) =>
+    Object.entries(own).flatMap(([name, value]) => {
+      if (isDeepStrictEqual(value, others?.[name])) return [];
+      if (isGroup(value) && isGroup(others?.[name])) return changes(value, others[name]);
+      // A list of losses names itself.
+      return [name === 'losses' ? text(value) : `${name} ${text(value)}`];
+    });
+  return changes(config, other).join(', ');
+}
+
+/** What each dev example adds to the score of a run's version, by language. */
+function talliesOf(folder, { config, task, scores }, version) {
+  const { data, devLimit } = config;
+  return Object.keys(scores.fp32).map((language) => {
+    const gold = readSplit({ folder: data, task, language, split: 'dev' }).slice(0, devLimit);
+    const predictions = readPredictions({ folder: join(folder, 'predictions', version), task, language });
+    return tally(task, gold, predictions, language);
+  });
+}
+
+function main([picture, version, base, ...folders]) {
+  const reference = readResults(base);
+  const referenceTallies = talliesOf(base, reference, version);
+  const rows = folders.map((folder) => {
+    const results = readResults(folder);
+    const tallies = talliesOf(folder, results, version);
+    const groups = tallies.map((own, i) => [[own, referenceTallies[i]]]);
+    return {
+      setting: difference(results.config, reference.config),
+      average: meanScore(results.scores[version]),
+      ...pairedMeanTest(groups, { samples: 10_000 }),
+    };
+  });
+  const adjusted = holm(rows.map(({ p }) => p));
+  const name = `default (${versionLabel(version, reference.config)})`;
+  const average = meanScore(reference.scores[version]);
+  console.log(
+    markdownTable([
+      ['setting', 'average', 'less default', 'p', 'adjusted p'],
+      [name, points(average), '', '', ''],
+      ...rows.map((row, i) => [
+        row.setting,
+        points(row.average),
+        points(row.difference),
+        row.p.toFixed(4),
+        adjusted[i].toFixed(4),
+      ]),
+    ]),
+  );
+  const lines = [{ name: 'default', value: average }];
+  if (reference.scores.qat) lines.push({ name: 'QAT', value: meanScore(reference.scores.qat) });
+  writeFileSync(picture, dots(rows, lines));
+}
+
+/** A point a setting, in the order given, and vertical lines to compare with, in colours that read on white and on black. */
+function dots(rows, lines) {
+  const ink = { color: '#7a7a7a', fontSize: 13 };
+  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 680, height: 90 + 24 * rows.length });
+  chart.setOption({
+    animation: false,
+    backgroundColor: 'transparent',
+    grid: { left: 250, right: 30, top: 36, bottom: 46 },
+    xAxis: {
+      type: 'value',
+      name: 'average of all languages',
+      nameLocation: 'middle',
+      nameGap: 28,
+      nameTextStyle: ink,
+      axisLabel: ink,
+      scale: true,
+      splitLine: { show: false },
+    },
+    yAxis: {
+      type: 'category',
+      inverse: true,
+      data: rows.map(({ setting }) => setting),
+      axisLabel: { ...ink, fontSize: 12 },
+      splitLine: { show: true, lineStyle: { color: '#7a7a7a', opacity: 0.3 } },
+    },
+    series: [
+      {
+        type: 'scatter',
+        color: '#2E8BC9',
+        symbolSize: 10,
+        data: rows.map(({ average, setting }) => [100 * average, setting]),
+        markLine: {
+          silent: true,
+          symbol: 'none',
+          lineStyle: { color: '#D55E00', type: 'dashed' },
+          label: { ...ink, formatter: '{b}' },
+          data: lines.map(({ name, value }) => ({ name, xAxis: 100 * value })),
+        },
+      },
+    ],
+  });
+  const svg = chart.renderToSVGString();
+  chart.dispose();
+  return `${svg}\n`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2));
