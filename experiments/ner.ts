@@ -1,0 +1,17 @@
+import type { Sweep } from '@sdq/pipeline';
+
+/** Which training keeps the most of the teacher of ner-teachers.ts at 8, 4 and 2 bits of weights, over three seeds of the training. */
+export default {
+  name: 'ner',
+  base: {
+    task: 'NER',
+    data: '../shared/data/xglue',
+    teacher: 'runs/ner-teachers/seed-0/teacher',
+    methods: ['ptq', 'qat', 'sdq', 'sdq-mse'],
+    trainLimit: 6000,
+    devLimit: 200,
+    quantized: { learningRate: 1e-4 },
+    teacherCache: { bytes: 4_000_000_000 },
+  },
+  grid: { seed: [0, 1, 2], plan: ['w2a8', 'w4a8', 'w8a8'] },
+} satisfies Sweep;

@@ -1,0 +1,41 @@
+import type { Sweep } from '@sdq/pipeline';
+
+/**
+ * What a student of xnli.ts should learn from its teacher, at 2 bits of weights: which losses, from which layers, with which
+ * weights. Weights of losses in place of Att-KLD make each as large as Att-KLD's share in the first step.
+ */
+export default {
+  name: 'xnli-distillation',
+  base: {
+    task: 'XNLI',
+    data: '../shared/data/xglue',
+    teacher: 'runs/xnli-teachers/seed-0/teacher',
+    methods: ['sdq'],
+    trainLimit: 3000,
+    devLimit: 200,
+    plan: 'w2a8',
+    quantized: { learningRate: 1e-4 },
+    teacherCache: { bytes: 4_000_000_000 },
+  },
+  grid: {
+    distillation: [
+      { attention: 0 },
+      { logits: 0 },
+      { losses: { 'logit-kl': 10, 'att-projection-mse': 500 } },
+      { losses: { 'logit-kl': 10, 'att-map-kl': 100 } },
+      { losses: { 'logit-kl': 10, 'hidden-mse': 500 } },
+      { losses: { 'logit-kl': 10, 'hidden-cosine': 170 } },
+      { layers: 'last' },
+      { layers: [0, 1, 2, 3, 4, 5] },
+      { layers: [6, 7, 8, 9, 10, 11] },
+      { attention: 100 },
+      { attention: 10_000 },
+      { logits: 1 },
+      { logits: 100 },
+      { task: 0 },
+      { temperature: 2 },
+      { temperature: 4 },
+    ],
+    seed: [0],
+  },
+} satisfies Sweep;
