@@ -50,6 +50,8 @@ export const sections: readonly {
       ['results/pos', 'POS, three seeds'],
       ['results/xnli', 'XNLI, three seeds'],
       ['results/pos-8-bits', 'POS, the default rate'],
+      ['results/pos-quant-noise', 'POS, quantization noise'],
+      ['results/xnli-quant-noise', 'XNLI, quantization noise'],
       ['results/xnli-8-bits', 'XNLI, the default rate'],
       ['results/languages', 'Language by language'],
       ['results/ptq-pos', 'PTQ on POS'],
