@@ -8,7 +8,7 @@ export default {
     data: '../shared/data/xglue',
     teacher: 'runs/ner-teachers/seed-0/teacher',
     methods: ['ptq', 'qat', 'sdq', 'sdq-mse'],
-    trainLimit: 6000,
+    trainLimit: 4000,
     devLimit: 200,
     quantized: { learningRate: 1e-4 },
     teacherCache: { bytes: 4_000_000_000 },
