@@ -85,6 +85,9 @@ const SCRIPTS: Readonly<Record<string, readonly string[]>> = {
 /** Numbers that only a model of 12 layers and megabytes has. */
 const FITTED: Readonly<Record<string, string>> = { '5,11': '0,1', '60MB': '5KB' };
 
+/** So many values of a sweep's option are tried. */
+const MAX_VALUES = 3;
+
 /** Where commands that are not of sdq are run, or why nowhere. */
 const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [
@@ -103,6 +106,8 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^node tooling\/release-check\.mjs/, 'the release workflow runs it'],
   [/^node tooling\/install-pytorch\.mjs/, 'run by hand: it downloads PyTorch'],
   [/^node tooling\/parity-table\.mjs/, 'run by hand: it measures every backend'],
+  [/^node tooling\/settings-picture\.mjs/, 'tooling/settings-picture.test.ts tests what it names'],
+  [/^node tooling\/latency\.mjs/, 'run by hand: it measures for minutes'],
   [/^node tooling\/language-effects\.mjs/, 'tooling/language-effects.test.ts tests what it computes'],
   [/^python tooling\/frequent-words\.py/, 'run by hand: it needs wordfreq'],
   [/^python3 tooling\/mbert-checkpoint\.py/, 'run by hand: it needs TensorFlow and a download of 660 MB'],
@@ -142,9 +147,11 @@ beforeAll(async () => {
   for (const name of readdirSync(join(root, 'experiments')).map((file) => file.replace(/\.ts$/, ''))) {
     const { default: sweep } = await import(`../experiments/${name}.ts`);
     const base = { ...sweep.base, model: 'model', trainLimit: 24, devLimit: 6 };
+    const values = Object.entries(sweep.grid).map(([option, all]) => [option, all.slice(0, MAX_VALUES)]);
+    const grid = { ...Object.fromEntries(values), seed: [0] };
     writeFileSync(
       at('experiments', `${name}.ts`),
-      `export default ${JSON.stringify({ ...sweep, base, grid: { ...sweep.grid, seed: [0] } })};`,
+      `export default ${JSON.stringify({ ...sweep, base, grid })};`,
     );
   }
   process.chdir(clone);
