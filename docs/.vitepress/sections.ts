@@ -53,6 +53,8 @@ export const sections: readonly {
       ['results/ner', 'NER, three seeds'],
       ['results/pos-mbert', 'POS, hidden size 768'],
       ['results/pos-8-bits', 'POS, the default rate'],
+      ['results/nc-8-bits', 'NC, the default rate'],
+      ['results/ner-8-bits', 'NER, the default rate'],
       ['results/pos-quant-noise', 'POS, quantization noise'],
       ['results/xnli-quant-noise', 'XNLI, quantization noise'],
       ['results/xnli-8-bits', 'XNLI, the default rate'],
