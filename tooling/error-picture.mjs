@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent } from 'echarts/components';
-import { init, use } from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
+import { use } from 'echarts/core';
+import { svgChart } from './svg-chart.mjs';
 
-use([LineChart, GridComponent, LegendComponent, SVGRenderer]);
+use([LineChart, GridComponent, LegendComponent]);
 
 /** The table below the heading: the names of its columns, and its rows of numbers. */
 export function layerTable(markdown) {
@@ -24,11 +24,8 @@ export function layerTable(markdown) {
 /** The picture, without a ground and in colours that read on white and on black. */
 export function picture({ columns, rows }) {
   const colours = { heads: '#D55E00', layer: '#2E8BC9' };
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 600, height: 340 });
   const ink = { color: '#7a7a7a', fontSize: 14 };
-  chart.setOption({
-    animation: false,
-    backgroundColor: 'transparent',
+  return svgChart(600, 340, {
     legend: { top: 8, itemWidth: 36, textStyle: ink },
     grid: { left: 62, right: 18, top: 46, bottom: 46 },
     xAxis: {
@@ -60,9 +57,6 @@ export function picture({ columns, rows }) {
       data: rows.map((row) => row[i + 1]),
     })),
   });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return `${svg}\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

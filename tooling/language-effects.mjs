@@ -9,10 +9,10 @@ import { exampleEncoder, markdownTable, readResults, sortLanguages, versionLabel
 import { readPredictions, readSplit, taskLabels } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, LegendComponent } from 'echarts/components';
-import { init, use } from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
+import { use } from 'echarts/core';
+import { svgChart } from './svg-chart.mjs';
 
-use([ScatterChart, GridComponent, LegendComponent, SVGRenderer]);
+use([ScatterChart, GridComponent, LegendComponent]);
 
 const SHOWN = ['qat', 'sdq'];
 
@@ -125,10 +125,7 @@ function scatter(rows, versions) {
     scale: true,
     splitLine: { lineStyle: { color: '#7a7a7a', opacity: 0.3 } },
   });
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 640, height: 380 });
-  chart.setOption({
-    animation: false,
-    backgroundColor: 'transparent',
+  return svgChart(640, 380, {
     legend: { top: 8, textStyle: ink },
     grid: { left: 62, right: 30, top: 46, bottom: 46 },
     xAxis: axis('pieces of the dev text that the English training text has, %', 28),
@@ -150,9 +147,6 @@ function scatter(rows, versions) {
       data: rows.map((row) => [100 * row.share, 100 * row[version].agreement, row.language]),
     })),
   });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return `${svg}\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2));

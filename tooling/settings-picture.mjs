@@ -8,10 +8,10 @@ import { markdownTable, meanScore, readResults, versionLabel } from '@sdq/pipeli
 import { holm, pairedMeanTest, readPredictions, readSplit, tally } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent } from 'echarts/components';
-import { init, use } from 'echarts/core';
-import { SVGRenderer } from 'echarts/renderers';
+import { use } from 'echarts/core';
+import { svgChart } from './svg-chart.mjs';
 
-use([ScatterChart, GridComponent, MarkLineComponent, SVGRenderer]);
+use([ScatterChart, GridComponent, MarkLineComponent]);
 
 const points = (share) => (100 * share).toFixed(2);
 
@@ -82,10 +82,7 @@ function main([picture, version, base, ...folders]) {
 /** A point a setting, in the order given, and vertical lines to compare with, in colours that read on white and on black. */
 function dots(rows, lines) {
   const ink = { color: '#7a7a7a', fontSize: 13 };
-  const chart = init(null, null, { renderer: 'svg', ssr: true, width: 680, height: 90 + 24 * rows.length });
-  chart.setOption({
-    animation: false,
-    backgroundColor: 'transparent',
+  return svgChart(680, 90 + 24 * rows.length, {
     grid: { left: 250, right: 30, top: 36, bottom: 46 },
     xAxis: {
       type: 'value',
@@ -120,9 +117,6 @@ function dots(rows, lines) {
       },
     ],
   });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return `${svg}\n`;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2));
