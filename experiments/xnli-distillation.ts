@@ -1,6 +1,9 @@
 import type { Sweep } from '@sdq/pipeline';
 
-/** What a student of xnli.ts learns from one of its two distillation losses alone, at 2 bits of weights. */
+/**
+ * What a student of xnli.ts should learn from its teacher, at 2 bits of weights: which losses, from which layers, with which
+ * weights. Weights of losses in place of Att-KLD make each as large as Att-KLD's share in the first step.
+ */
 export default {
   name: 'xnli-distillation',
   base: {
@@ -15,7 +18,18 @@ export default {
     teacherCache: { bytes: 4_000_000_000 },
   },
   grid: {
-    distillation: [{ attention: 0 }, { logits: 0 }],
+    distillation: [
+      { attention: 0 },
+      { logits: 0 },
+      { layers: 'last' },
+      { layers: [0, 1, 2, 3, 4, 5] },
+      { layers: [6, 7, 8, 9, 10, 11] },
+      { attention: 100 },
+      { attention: 10_000 },
+      { temperature: 2 },
+      { losses: { 'logit-kl': 10, 'hidden-mse': 500 } },
+      { losses: { 'logit-kl': 10, 'att-map-kl': 100 } },
+    ],
     seed: [0],
   },
 } satisfies Sweep;

@@ -101,6 +101,7 @@ export {
 export { type Sweep, type SweepJob, type SweepRun, sweepJobs } from './sweep.ts';
 export { sweepPage } from './sweep-page.ts';
 export { sweepTable } from './sweep-table.ts';
+export { sweepTests } from './sweep-tests.ts';
 export {
   type StepMode,
   type SyntheticModel,

@@ -40,7 +40,7 @@ setting. The sd over the seeds says how far training alone moves the difference.
 ${markdownTable(tests)}
 `
 }
-${runs.length} runs, ${hours.toFixed(1)} hours in all, the time of teachers that were given not included. ${machine}; ${backend}; ${used.join(', ')}.
+${runs.length === 1 ? '1 run' : `${runs.length} runs`}, ${hours.toFixed(1)} hours in all, the time of teachers that were given not included. ${machine}; ${backend}; ${used.join(', ')}.
 
 \`\`\`sh
 ${command}

@@ -1,0 +1,15 @@
+import type { Sweep } from '@sdq/pipeline';
+
+/** As nc.ts at 4 bits of weights, at the default learning rate of 2e-5. */
+export default {
+  name: 'nc-4-bits',
+  base: {
+    task: 'NC',
+    data: '../shared/data/xglue',
+    teacher: 'runs/nc-teachers/seed-0/teacher',
+    methods: ['qat', 'sdq'],
+    devLimit: 200,
+    teacherCache: { bytes: 4_000_000_000 },
+  },
+  grid: { seed: [0, 1, 2], plan: ['w4a8'] },
+} satisfies Sweep;

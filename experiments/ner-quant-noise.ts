@@ -1,0 +1,16 @@
+import type { Sweep } from '@sdq/pipeline';
+
+/** QAT with quantization noise at 4 bits, as ner.ts: apart, since it computes in floats and takes three times as long. */
+export default {
+  name: 'ner-quant-noise',
+  base: {
+    task: 'NER',
+    data: '../shared/data/xglue',
+    teacher: 'runs/ner-teachers/seed-0/teacher',
+    methods: ['qnat'],
+    trainLimit: 4000,
+    devLimit: 200,
+    quantized: { learningRate: 1e-4 },
+  },
+  grid: { seed: [0, 1, 2], plan: ['w4a8'] },
+} satisfies Sweep;
