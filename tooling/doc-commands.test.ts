@@ -107,6 +107,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^node tooling\/install-pytorch\.mjs/, 'run by hand: it downloads PyTorch'],
   [/^node tooling\/parity-table\.mjs/, 'run by hand: it measures every backend'],
   [/^node tooling\/settings-picture\.mjs/, 'tooling/settings-picture.test.ts tests what it names'],
+  [/^node tooling\/tasks-table\.mjs/, 'tooling/tasks-table.test.ts tests what it computes'],
   [/^node tooling\/latency\.mjs/, 'run by hand: it measures for minutes'],
   [/^node tooling\/language-effects\.mjs/, 'tooling/language-effects.test.ts tests what it computes'],
   [/^python tooling\/frequent-words\.py/, 'run by hand: it needs wordfreq'],
@@ -146,7 +147,7 @@ beforeAll(async () => {
   mkdirSync(at('experiments'));
   for (const name of readdirSync(join(root, 'experiments')).map((file) => file.replace(/\.ts$/, ''))) {
     const { default: sweep } = await import(`../experiments/${name}.ts`);
-    const base = { ...sweep.base, model: 'model', trainLimit: 24, devLimit: 6 };
+    const base = { ...sweep.base, model: 'model', trainLimit: 24, devLimit: 6, maxLength: 32 };
     const values = Object.entries(sweep.grid).map(([option, all]) => [option, all.slice(0, MAX_VALUES)]);
     const grid = { ...Object.fromEntries(values), seed: [0] };
     writeFileSync(

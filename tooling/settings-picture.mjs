@@ -1,5 +1,6 @@
 // What each setting of a sweep scores, beside a run that has the default: a table with paired tests over the dev examples, in Markdown, and a picture.
 // `node tooling/settings-picture.mjs picture.svg sdq runs/xnli/seed-0_plan-w2a8 runs/xnli-distillation/distillation-*`.
+// In place of a run several with commas between them: a setting's seeds, held against those of the default in the same order.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,21 +47,32 @@ function talliesOf(folder, { config, task, scores }, version) {
 }
 
 function main([picture, version, base, ...folders]) {
-  const reference = readResults(base);
-  const referenceTallies = talliesOf(base, reference, version);
-  const rows = folders.map((folder) => {
-    const results = readResults(folder);
-    const tallies = talliesOf(folder, results, version);
-    const groups = tallies.map((own, i) => [[own, referenceTallies[i]]]);
+  const read = (list) =>
+    list.split(',').map((folder) => {
+      const results = readResults(folder);
+      return { ...results, tallies: talliesOf(folder, results, version) };
+    });
+  const averageOf = (runs, name) =>
+    runs.reduce((sum, { scores }) => sum + meanScore(scores[name]), 0) / runs.length;
+  const references = read(base);
+  const [reference] = references;
+  const rows = folders.map((list) => {
+    const runs = read(list);
+    if (runs.length !== references.length) {
+      throw new Error(`${list} are ${runs.length} runs, and the default has ${references.length}.`);
+    }
+    const groups = reference.tallies.map((_, language) =>
+      runs.map(({ tallies }, seed) => [tallies[language], references[seed].tallies[language]]),
+    );
     return {
-      setting: difference(results.config, reference.config),
-      average: meanScore(results.scores[version]),
+      setting: difference(runs[0].config, reference.config),
+      average: averageOf(runs, version),
       ...pairedMeanTest(groups, { samples: 10_000 }),
     };
   });
   const adjusted = holm(rows.map(({ p }) => p));
   const name = `default (${versionLabel(version, reference.config)})`;
-  const average = meanScore(reference.scores[version]);
+  const average = averageOf(references, version);
   console.log(
     markdownTable([
       ['setting', 'average', 'less default', 'p', 'adjusted p'],
@@ -75,7 +87,7 @@ function main([picture, version, base, ...folders]) {
     ]),
   );
   const lines = [{ name: 'default', value: average }];
-  if (reference.scores.qat) lines.push({ name: 'QAT', value: meanScore(reference.scores.qat) });
+  if (reference.scores.qat) lines.push({ name: 'QAT', value: averageOf(references, 'qat') });
   writeFileSync(picture, dots(rows, lines));
 }
 
