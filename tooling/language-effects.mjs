@@ -5,7 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadTokenizer } from '@sdq/models';
-import { exampleEncoder, markdownTable, readResults, sortLanguages, versionLabel } from '@sdq/pipeline';
+import { exampleEncoder, markdownTable, mean, readResults, sortLanguages, versionLabel } from '@sdq/pipeline';
 import { readPredictions, readSplit, taskLabels } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, LegendComponent } from 'echarts/components';
@@ -15,8 +15,6 @@ import { svgChart } from './svg-chart.mjs';
 use([ScatterChart, GridComponent, LegendComponent]);
 
 const SHOWN = ['qat', 'sdq'];
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** The share of two rows of labels that is equal. */
 export function agreement(first, second) {

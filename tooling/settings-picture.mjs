@@ -2,19 +2,25 @@
 // `node tooling/settings-picture.mjs picture.svg sdq runs/xnli/seed-0_plan-w2a8 runs/xnli-distillation/distillation-*`.
 // In place of a run several with commas between them: a setting's seeds, held against those of the default in the same order.
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { markdownTable, meanScore, readResults, versionLabel } from '@sdq/pipeline';
-import { holm, pairedMeanTest, readPredictions, readSplit, tally } from '@sdq/xglue';
+import {
+  goldExamples,
+  markdownTable,
+  mean,
+  meanScore,
+  points,
+  readResults,
+  versionLabel,
+  versionTallies,
+} from '@sdq/pipeline';
+import { holm, pairedMeanTest } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent } from 'echarts/components';
 import { use } from 'echarts/core';
 import { svgChart } from './svg-chart.mjs';
 
 use([ScatterChart, GridComponent, MarkLineComponent]);
-
-const points = (share) => (100 * share).toFixed(2);
 
 /** The options of a configuration that another has otherwise, as `attention 100`; where it is, how and with what it runs left aside. */
 export function difference({ out, seed, methods, ...config }, { out: _, seed: __, methods: ___, ...other }) {
@@ -36,24 +42,16 @@ export function difference({ out, seed, methods, ...config }, { out: _, seed: __
   return changes(config, other).join(', ');
 }
 
-/** What each dev example adds to the score of a run's version, by language. */
-function talliesOf(folder, { config, task, scores }, version) {
-  const { data, devLimit } = config;
-  return Object.keys(scores.fp32).map((language) => {
-    const gold = readSplit({ folder: data, task, language, split: 'dev' }).slice(0, devLimit);
-    const predictions = readPredictions({ folder: join(folder, 'predictions', version), task, language });
-    return tally(task, gold, predictions, language);
-  });
-}
-
 function main([picture, version, base, ...folders]) {
   const read = (list) =>
     list.split(',').map((folder) => {
       const results = readResults(folder);
-      return { ...results, tallies: talliesOf(folder, results, version) };
+      const gold = goldExamples(results.config);
+      const tallies = gold && versionTallies(folder, version, results.task, gold);
+      if (!tallies) throw new Error(`${folder} has no predictions of "${version}", or its data are gone.`);
+      return { ...results, tallies };
     });
-  const averageOf = (runs, name) =>
-    runs.reduce((sum, { scores }) => sum + meanScore(scores[name]), 0) / runs.length;
+  const averageOf = (runs, name) => mean(runs.map(({ scores }) => meanScore(scores[name])));
   const references = read(base);
   const [reference] = references;
   const rows = folders.map((list) => {
@@ -61,7 +59,7 @@ function main([picture, version, base, ...folders]) {
     if (runs.length !== references.length) {
       throw new Error(`${list} are ${runs.length} runs, and the default has ${references.length}.`);
     }
-    const groups = reference.tallies.map((_, language) =>
+    const groups = Object.keys(reference.tallies).map((language) =>
       runs.map(({ tallies }, seed) => [tallies[language], references[seed].tallies[language]]),
     );
     return {

@@ -4,31 +4,23 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  deviation,
   markdownTable,
+  mean,
   meanScore,
+  points,
   readResults,
   scoredVersions,
-  sortLanguages,
   sweepTests,
   versionLabel,
 } from '@sdq/pipeline';
 
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const deviation = (values) =>
-  Math.sqrt(values.reduce((sum, value) => sum + (value - mean(values)) ** 2, 0) / (values.length - 1));
-const points = (share) => (100 * share).toFixed(2);
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const average = ({ scores }, version) => meanScore(scores[version]);
 /** From the most bits to the fewest: `w8a8`, `w4a8`, `w2a8`. */
 const byBits = (plans) => plans.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
 
-function zeroShotMean(scores) {
-  return meanScore(
-    scores,
-    sortLanguages(Object.keys(scores)).filter((language) => language !== 'en'),
-  );
-}
-
-/** The runs of the folders of one task, and by plan and version what they score and keep. */
+/** The runs of the folders of one task. */
 export function readTask(folders) {
   const runs = folders.flatMap((folder) =>
     readdirSync(folder)
@@ -38,21 +30,13 @@ export function readTask(folders) {
   );
   const teachers = new Set(runs.map(({ scores }) => JSON.stringify(scores.fp32)));
   if (teachers.size !== 1) throw new Error(`The runs of ${folders.join(', ')} do not share one teacher.`);
-  const cells = new Map();
-  for (const { scores, config } of runs) {
-    for (const version of scoredVersions(scores)) {
-      const key = `${config.plan} ${version}`;
-      if (!cells.has(key)) cells.set(key, new Map());
-      // A version that depends on no training is in several sweeps' runs of a seed, with the same score.
-      cells.get(key).set(config.seed, {
-        score: meanScore(scores[version]),
-        kept: meanScore(scores[version]) / meanScore(scores.fp32),
-        zeroShot: zeroShotMean(scores[version]) / zeroShotMean(scores.fp32),
-        english: scores[version].en / scores.fp32.en,
-      });
-    }
-  }
-  return { task: runs[0].task, runs, cells };
+  return { task: runs[0].task, runs };
+}
+
+/** One run a seed that scored a version under a plan: what depends on no training is in several sweeps, with the same score. */
+function runsOf({ runs }, plan, version) {
+  const found = runs.filter(({ config, scores }) => config.plan === plan && version in scores);
+  return [...new Map(found.map((run) => [run.config.seed, run])).values()];
 }
 
 /** A row a plan and version: its mean on each task, the standard deviation over the seeds, and what it keeps of fp32 on the mean of the tasks. */
@@ -62,26 +46,22 @@ export function keptTable(tasks) {
   const versions = scoredVersions(Object.assign({}, ...runs.map(({ scores }) => scores)));
   const rows = plans.flatMap((plan) =>
     versions.flatMap((version) => {
-      const seeds = tasks.map(({ cells }) => [...(cells.get(`${plan} ${version}`)?.values() ?? [])]);
+      const found = tasks.map((task) => runsOf(task, plan, version));
       const isAgain = version === 'fp32' && plan !== plans[0];
-      if (isAgain || seeds.every((one) => one.length === 0)) return [];
+      if (isAgain || found.every((one) => one.length === 0)) return [];
       const kept = (of) => {
-        const known = seeds.filter((one) => one.length > 0);
-        return known.length < tasks.length ? '' : percent(mean(known.map((one) => mean(one.map(of)))));
+        if (found.some((one) => one.length === 0)) return '';
+        const shares = found.map((one) => mean(one.map((run) => of(run, version) / of(run, 'fp32'))));
+        return percent(mean(shares));
       };
       return [
         [
           version === 'fp32' ? '' : plan,
-          versionLabel(version, { distillation: {} }),
-          ...seeds.map((one) => {
-            if (one.length === 0) return '';
-            const scores = one.map(({ score }) => score);
-            const spread = points(deviation(scores));
-            return `${points(mean(scores))}${Number(spread) > 0 ? ` ± ${spread}` : ''}`;
-          }),
-          kept(({ kept }) => kept),
-          kept(({ english }) => english),
-          kept(({ zeroShot }) => zeroShot),
+          versionLabel(version, runs[0].config),
+          ...found.map((one) => (one.length === 0 ? '' : spread(one.map((run) => average(run, version))))),
+          kept(average),
+          kept(({ scores }, of) => scores[of].en),
+          kept(({ averageZeroShot }, of) => averageZeroShot[of]),
           size(runs, plan, version),
         ],
       ];
@@ -89,6 +69,12 @@ export function keptTable(tasks) {
   );
   const head = ['plan', 'version', ...tasks.map(({ task }) => task), 'kept', 'en', 'zero-shot', 'MB'];
   return [head, ...rows];
+}
+
+/** The mean, and the standard deviation where there is one. */
+function spread(scores) {
+  const sd = points(deviation(scores));
+  return `${points(mean(scores))}${Number(sd) > 0 ? ` ± ${sd}` : ''}`;
 }
 
 /** The megabytes of a version's weights, where a run saved it: nearly the same on each task, since heads are small. */
@@ -106,7 +92,7 @@ export function differenceTable(tasks, version, less) {
     const swept = runs
       .filter(({ scores }) => version in scores && less in scores)
       .map((results) => ({ settings: { plan: results.config.plan, seed: results.config.seed }, results }));
-    const labels = [version, less].map((one) => versionLabel(one, { distillation: {} }));
+    const labels = [version, less].map((one) => versionLabel(one, runs[0].config));
     return sweepTests(swept)
       .filter(([, own, other]) => own === labels[0] && other === labels[1])
       .map(([plan, , , difference, sd, , adjusted]) => [plan, task, difference, sd, adjusted]);

@@ -24,6 +24,9 @@ function run(
   const results = {
     task: sweep.split('-')[0]!.toUpperCase(),
     scores: { fp32, ...scores },
+    averageZeroShot: Object.fromEntries(
+      Object.entries({ fp32, ...scores }).map(([version, { de }]) => [version, de]),
+    ),
     bytes: { fp32: 4e8, ...bytes },
     seconds: 1,
     config: { plan, seed, distillation: {} },

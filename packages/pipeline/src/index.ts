@@ -85,8 +85,10 @@ export {
   type RunOptions,
   resolveRunConfig,
 } from './run-config.ts';
+export { goldExamples, versionTallies } from './run-predictions.ts';
 export { loadSavedModel, type SavedModel } from './saved-model.ts';
 export { warmupCosine, warmupLinear } from './schedule.ts';
+export { deviation, mean, points } from './seed-statistics.ts';
 export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
 export type { StepContext, StepFigures, StepLoss, StepRequest } from './step-runner.ts';
 export {

@@ -1,11 +1,20 @@
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Example, predictionPath, readPredictions, tally, writePredictions } from '@sdq/xglue';
+import {
+  type Example,
+  listLanguages,
+  predictionPath,
+  readPredictions,
+  readSplit,
+  tally,
+  writePredictions,
+} from '@sdq/xglue';
 import { compareLanguages, fairness, type LanguageTallies, languageIntervals } from './comparison.ts';
 import { type Dataset, goldOf } from './dataset.ts';
 import type { LanguageEvaluation } from './evaluate-language.ts';
 import { mapValues } from './map-values.ts';
 import type { Results } from './results.ts';
+import type { RunConfig } from './run-config.ts';
 
 /** Where a run keeps the predictions of a version of the model, as prediction files of the benchmark. */
 const versionFolder = (runFolder: string, version: string): string => join(runFolder, 'predictions', version);
@@ -24,6 +33,21 @@ export function keepPredictions(
 /** Copies what a version of the model predicts from one folder to another. */
 export function copyPredictions(from: string, to: string, version: string): void {
   cpSync(versionFolder(from, version), versionFolder(to, version), { recursive: true });
+}
+
+/** The dev examples that a run scored, by language, or undefined if the data are no longer where the run found them. */
+export function goldExamples(
+  config: Pick<RunConfig, 'task' | 'data' | 'devLimit' | 'languages'>,
+): ReadonlyMap<string, readonly Example[]> | undefined {
+  const { task, data, devLimit } = config;
+  if (!existsSync(data)) return undefined;
+  const languages = config.languages ?? listLanguages(data, task, 'dev').map(({ language }) => language);
+  return new Map(
+    languages.map((language) => [
+      language,
+      readSplit({ folder: data, task, language, split: 'dev' }).slice(0, devLimit),
+    ]),
+  );
 }
 
 /**

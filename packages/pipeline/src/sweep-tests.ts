@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
-import { type Example, holm, listLanguages, pairedMeanTest, readSplit } from '@sdq/xglue';
+import { holm, pairedMeanTest } from '@sdq/xglue';
 import type { LanguageTallies } from './comparison.ts';
 import { meanScore, versionLabel } from './results.ts';
-import { versionTallies } from './run-predictions.ts';
+import { goldExamples, versionTallies } from './run-predictions.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
 import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
@@ -49,7 +48,7 @@ export function sweepTests(runs: readonly SweepRun[]): string[][] {
 
 function testsOf({ runs, versions }: SweepGroup) {
   // The runs differ by their seeds alone: they scored the same examples.
-  const gold = goldExamples(runs[0]);
+  const gold = goldExamples(runs[0].results.config);
   if (!gold) return [];
   const tallies = new Map<string, readonly LanguageTallies[]>();
   for (const version of versions) {
@@ -69,20 +68,5 @@ function testsOf({ runs, versions }: SweepGroup) {
       const { p } = pairedMeanTest(groups, { samples: SAMPLES });
       return [{ version, baseline, differences, p }];
     }),
-  );
-}
-
-/** The dev examples that a run scored, or undefined if the data are no longer where the run found them. */
-function goldExamples({
-  results: { config },
-}: SweepRun): ReadonlyMap<string, readonly Example[]> | undefined {
-  const { task, data, devLimit } = config;
-  if (!existsSync(data)) return undefined;
-  const languages = config.languages ?? listLanguages(data, task, 'dev').map(({ language }) => language);
-  return new Map(
-    languages.map((language) => [
-      language,
-      readSplit({ folder: data, task, language, split: 'dev' }).slice(0, devLimit),
-    ]),
   );
 }
