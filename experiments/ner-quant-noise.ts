@@ -1,6 +1,6 @@
 import type { Sweep } from '@sdq/pipeline';
 
-/** QAT with quantization noise at 4 bits, as ner.ts: apart, since it computes in floats and takes three times as long. */
+/** QAT with quantization noise at every width, as ner.ts: apart, since it computes in floats and takes three times as long. */
 export default {
   name: 'ner-quant-noise',
   base: {
@@ -12,5 +12,5 @@ export default {
     devLimit: 200,
     quantized: { learningRate: 1e-4 },
   },
-  grid: { seed: [0, 1, 2], plan: ['w4a8'] },
+  grid: { seed: [0, 1, 2], plan: ['w8a8', 'w4a8', 'w2a8'] },
 } satisfies Sweep;

@@ -12,5 +12,5 @@ export default {
     devLimit: 200,
     quantized: { learningRate: 1e-4 },
   },
-  grid: { seed: [0], plan: ['w8a8'] },
+  grid: { seed: [0, 1, 2], plan: ['w8a8'] },
 } satisfies Sweep;

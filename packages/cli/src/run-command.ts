@@ -14,6 +14,7 @@ import { selectBackend } from './backend.ts';
 import { type ConfigFile, pluginsIn, readConfigFile, withFlags } from './config-file.ts';
 import type { Weight } from './flags.ts';
 import { endWithParent, interruptible } from './interruption.ts';
+import { NO_MODEL_YET } from './no-model-yet.ts';
 import { planFlag } from './plan-flag.ts';
 import { duration, TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
@@ -103,8 +104,6 @@ export async function distillCommand(config: string, flags: RunFlags): Promise<R
   const methods = flags.methods ?? (file.methods === undefined ? ['sdq'] : undefined);
   return runCommand({ ...flags, config, ...(methods && { methods }) });
 }
-
-const NO_MODEL_YET = '';
 
 function hasModel(file: ConfigFile, flags: RunFlags): boolean {
   return [file.model, file.teacher, flags.model, flags.teacher].some((folder) => folder !== undefined);

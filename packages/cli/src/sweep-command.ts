@@ -13,6 +13,7 @@ import {
 } from '@sdq/pipeline';
 import { createJiti } from 'jiti';
 import { type ConfigFile, pluginsIn } from './config-file.ts';
+import { NO_MODEL_YET } from './no-model-yet.ts';
 import { QueuedSweep } from './queued-sweep.ts';
 import type { CommonFlags } from './run-command.ts';
 import {
@@ -95,8 +96,6 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
     queue?.close();
   }
 }
-
-const NO_MODEL_YET = '';
 
 /** What the plug-ins that the runs of an experiment name bring. */
 function pluginsOf(experiment: unknown): Promise<Plugins> {

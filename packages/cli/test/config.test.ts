@@ -79,6 +79,10 @@ it('says in one sentence what is wrong with the options', () => {
     ['run', '--config', config('b.json', { ...common, teacherCach: { bytes: 9 } })],
     /There is no option "teacherCach": did you mean "teacherCache"\?/,
   );
+  fails(
+    ['run', '--config', config('e.json', { ...common, model: '' })],
+    /The option model is wrong: it is empty, and should name a folder\./,
+  );
   fails(['distill', config('c.json', common)], /has no "teacher"/);
   fails(['distill', config('d.json', { ...common, teacher: model })], /is no teacher for NC/);
 });

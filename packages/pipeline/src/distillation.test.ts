@@ -66,9 +66,9 @@ it('a step of sdq computes every loss by name, weighted as its time says, and ke
   const losses = Object.fromEntries(LOSS_NAMES.map((name, i) => [name, i + 1]));
   const config = resolveRunConfig({
     task: 'POS',
-    data: '',
-    model: '',
-    out: '',
+    data: 'xglue',
+    model: 'e5',
+    out: 'runs',
     distillation: { task: 3, losses: { ...losses, 'att-kld': { from: 0, to: 8, until: 0.5 } } },
   });
   const plan = resolvePlan(createPlan('w4a8'), sitesOf(model.parameters));

@@ -32,9 +32,9 @@ const TOTAL_STEPS = 10;
 function training(observerShare: number) {
   const { distillation, quantized } = resolveRunConfig({
     task: 'NC',
-    data: '',
-    model: '',
-    out: '',
+    data: 'xglue',
+    model: 'e5',
+    out: 'runs',
     quantized: { observerShare },
   });
   const plan = resolvePlan(createPlan('w8a8'), sitesOf(teacher.parameters));
@@ -83,7 +83,12 @@ it('goes on with ranges as they were saved', () => {
 });
 
 it('with noise rounds other blocks of the weights in each batch, a share of them', () => {
-  const { distillation, quantized } = resolveRunConfig({ task: 'NC', data: '', model: '', out: '' });
+  const { distillation, quantized } = resolveRunConfig({
+    task: 'NC',
+    data: 'xglue',
+    model: 'e5',
+    out: 'runs',
+  });
   // Two bits, so that what is rounded shows; ranges that do not move.
   const plan = resolvePlan(createPlan('w2a8'), sitesOf(teacher.parameters));
   const ranges = new Map([...plan.keys()].map((site) => [site, { min: -8, max: 8 }]));

@@ -17,17 +17,19 @@ const noise = z.strictObject({
   blockSize: z.int().min(1),
 });
 
+const folder = z.string().min(1, 'it is empty, and should name a folder');
+
 const runConfig = z.strictObject({
   /** The XGLUE task. */
   task: z.string(),
   /** The folder that holds the tasks' folders (NC/, POS/, ...). */
-  data: z.string(),
+  data: folder,
   /** The checkpoint folder to start from. */
-  model: z.string(),
+  model: folder,
   /** A folder with a model that is fine-tuned for the task already, the teacher; absent: `model` is fine-tuned. */
-  teacher: z.string().optional(),
+  teacher: folder.optional(),
   /** The run folder. */
-  out: z.string(),
+  out: folder,
   seed: z.int().min(0).max(0xffff_ffff),
   methods: z.array(z.enum(METHODS)).min(1),
   /** The dev languages to evaluate; absent: all that the data has. */
