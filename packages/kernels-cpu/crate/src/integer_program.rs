@@ -5,7 +5,7 @@
 use crate::integer_steps::{
     Columns, Function, IntegerLinear, Norm, Table, Target, Term, attention, integer_linear, sum_rows,
 };
-use crate::matmul::{View, multiply};
+use crate::linear;
 use crate::quantize::ByteGrid;
 use std::mem::take;
 use std::ops::Range;
@@ -172,9 +172,7 @@ impl Program {
             let (x, weight) = (&arena.floats[*x], &self.floats[*weight]);
             let k = weight.len() / width;
             let out = to_floats.as_mut().expect("a float linear gives floats");
-            let weight = View::rows(weight, k).transposed();
-            let bias = Some(&self.floats[*bias][..]);
-            multiply(rows, *width, k, View::rows(x, k), weight, bias, &mut out[..size]);
+            linear::forward(&x[..rows * k], weight, &self.floats[*bias], k, &mut out[..size]);
             true
         } else {
             let target = Target::new(

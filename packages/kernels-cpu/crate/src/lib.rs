@@ -18,6 +18,7 @@ mod attention;
 mod bf16;
 #[cfg(target_arch = "x86_64")]
 mod bf16_x86;
+mod columns;
 mod cosine;
 mod dropout;
 mod elementwise;
@@ -49,3 +50,4 @@ mod softmax;
 mod stream;
 mod team;
 mod threads;
+mod turned_rows;

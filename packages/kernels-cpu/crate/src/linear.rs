@@ -4,6 +4,7 @@ use crate::lanes::LANES;
 use crate::matmul::{View, multiply};
 use crate::threads::Floats;
 use crate::threads::{Shared, block_range, for_each};
+use crate::turned_rows::{multiply_turned, prefers_turned};
 use napi_derive::napi;
 
 /// Rows whose sum is taken before it joins the total, so that rounding errors do not grow with the batch.
@@ -60,19 +61,25 @@ pub fn column_sums(x: &[f32], out: &mut [f32]) {
     });
 }
 
+/// out [m, n] = x [m, k] w^T + bias [n], with w [n, k].
+pub fn forward(x: &[f32], weight: &[f32], bias: &[f32], k: usize, out: &mut [f32]) {
+    let n = bias.len();
+    let m = out.len().checked_div(n).unwrap_or(0);
+    if prefers_turned(m, n, k) {
+        multiply_turned(x, weight, bias, k, out);
+    } else {
+        let (x, weight) = (View::rows(x, k), View::rows(weight, k).transposed());
+        multiply(m, n, k, x, weight, Some(bias), out);
+    }
+}
+
 /// out [m, n] = x [m, k] w^T + bias, with w [n, k].
 #[napi(catch_unwind)]
 pub fn linear(x: &[f32], weight: &[f32], bias: &[f32], out: Floats, m: u32, n: u32, k: u32) {
     let (m, n, k) = (m as usize, n as usize, k as usize);
-    multiply(
-        m,
-        n,
-        k,
-        View::rows(x, k),
-        View::rows(weight, k).transposed(),
-        Some(bias),
-        out,
-    );
+    assert_eq!(out.len(), m * n, "the output's length is not its shape's");
+    assert_eq!(bias.len(), n, "the bias is not one value a column");
+    forward(x, weight, bias, k, out);
 }
 
 /// dx [m, k] = dy [m, n] w [n, k].

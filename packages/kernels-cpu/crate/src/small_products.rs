@@ -83,7 +83,7 @@ unsafe fn run_512(product: &Product) {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn run_256(product: &Product) {
     // SAFETY: the caller's promise.
-    unsafe { run::<true, 8, 4>(product) }
+    unsafe { run::<true, 8, 6>(product) }
 }
 
 /// The product in tiles of up to R rows (4 or 8) and two vectors of L floats, which with the operands' vectors fill
