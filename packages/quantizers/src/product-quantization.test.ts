@@ -49,6 +49,20 @@ describe('productQuantize', () => {
     },
   );
 
+  it('finds the nearest centroid where float32 products cannot tell them apart', () => {
+    const noise = normals(256 * 8, 9);
+    const weight = Float32Array.from(noise, (value) => 1000 + 0.01 * value);
+    const { codes, centroids } = productQuantize(weight, [256, 8], { centroids: 16 });
+    codes.forEach((code, block) => {
+      const distances = Array.from({ length: 16 }, (_, c) =>
+        centroids
+          .subarray(c * 8, c * 8 + 8)
+          .reduce((sum, value, k) => sum + (weight[block * 8 + k]! - value) ** 2, 0),
+      );
+      expect(code).toBe(distances.indexOf(Math.min(...distances)));
+    });
+  });
+
   it('finds clusters that are there, from any seed', () => {
     // Twenty far clusters, one of them with a single block: a plain random start misses some.
     const centres = normals(20 * 8, 2).map((value) => 100 * value);

@@ -70,13 +70,14 @@ export function productQuantize(
   }
   for (let i = 0; i < weight.length; i++) if (!Number.isFinite(weight[i])) throw notFinite(site);
   const random = new Random(seed);
-  const training = sampleBlocks(weight, blocks, blockSize, random);
+  const values = Float32Array.from(weight);
+  const training = sampleBlocks(values, blocks, blockSize, random);
   const centroids = kMeansPlusPlus(training, blockSize, count, random);
   for (let i = 0; i < iterations; i++) {
     const { codes, distances } = assign(training, centroids, blockSize);
     if (!update(training, codes, distances, centroids, blockSize)) break;
   }
-  const { codes } = assign(weight, centroids, blockSize);
+  const { codes } = assign(values, centroids, blockSize);
   return { shape, blockSize, centroids, codes, centroidBits: 32 };
 }
 
@@ -185,12 +186,7 @@ export function productBytes(quantized: ProductQuantized): {
   };
 }
 
-function sampleBlocks(
-  weight: ArrayLike<number>,
-  blocks: number,
-  blockSize: number,
-  random: Random,
-): ArrayLike<number> {
+function sampleBlocks(weight: Float32Array, blocks: number, blockSize: number, random: Random): Float32Array {
   if (blocks <= MAX_TRAINING_BLOCKS) return weight;
   const sample = new Float32Array(MAX_TRAINING_BLOCKS * blockSize);
   for (let i = 0; i < MAX_TRAINING_BLOCKS; i++) {
@@ -201,7 +197,7 @@ function sampleBlocks(
 }
 
 /** Each centroid a block, drawn by its squared distance to the nearest centroid so far. */
-function kMeansPlusPlus(data: ArrayLike<number>, size: number, count: number, random: Random): Float32Array {
+function kMeansPlusPlus(data: Float32Array, size: number, count: number, random: Random): Float32Array {
   const blocks = data.length / size;
   const centroids = new Float32Array(count * size);
   const nearest = new Float64Array(blocks).fill(Infinity);
@@ -229,33 +225,91 @@ function kMeansPlusPlus(data: ArrayLike<number>, size: number, count: number, ra
   return centroids;
 }
 
-/** The nearest centroid of each block; of equal ones the first. */
+/** Blocks whose products with all centroids are taken at a time: 8 MiB for 256 centroids. */
+const CHUNK_BLOCKS = 8192;
+
+/**
+ * The nearest centroid of each block; of equal ones the first. A matrix product in float32 finds it, and where its
+ * rounding may have decided, float64 does.
+ */
 function assign(
-  data: ArrayLike<number>,
+  data: Float32Array,
   centroids: Float32Array,
   size: number,
 ): { codes: Uint8Array; distances: Float64Array } {
   const blocks = data.length / size;
   const count = centroids.length / size;
+  const origin = new Float32Array(size);
+  const halves = Float64Array.from(
+    { length: count },
+    (_, c) => squaredDistance(centroids, c * size, origin, 0, size) / 2,
+  );
+  const largest = Math.sqrt(2 * halves.reduce((most, half) => Math.max(most, half), 0));
   const codes = new Uint8Array(blocks);
   const distances = new Float64Array(blocks);
-  for (let block = 0; block < blocks; block++) {
-    let best = Infinity;
-    for (let c = 0; c < count; c++) {
-      const distance = squaredDistance(data, block * size, centroids, c * size, size);
-      if (distance < best) {
-        best = distance;
-        codes[block] = c;
+  for (let start = 0; start < blocks; start += CHUNK_BLOCKS) {
+    const end = Math.min(start + CHUNK_BLOCKS, blocks);
+    const products = blockProducts(data.subarray(start * size, end * size), centroids, size);
+    for (let block = start; block < end; block++) {
+      // The distance is least where x c - |c|^2 / 2 is most.
+      let best = -Infinity;
+      let second = -Infinity;
+      let code = 0;
+      const row = (block - start) * count;
+      for (let c = 0; c < count; c++) {
+        const score = products[row + c]! - halves[c]!;
+        if (score > best) {
+          second = best;
+          best = score;
+          code = c;
+        } else if (score > second) second = score;
       }
+      const length = Math.sqrt(squaredDistance(data, block * size, origin, 0, size));
+      const rounding = 2 * size * (length * largest * 2 ** -23 + 2 ** -126);
+      // Written so that infinite and undefined scores count as close ones.
+      if (!(Number.isFinite(best) && best - second > rounding)) {
+        code = nearestOf(data, block * size, centroids, size);
+      }
+      codes[block] = code;
+      distances[block] = squaredDistance(data, block * size, centroids, code * size, size);
     }
-    distances[block] = best;
   }
   return { codes, distances };
 }
 
+/** [blocks, centroids] */
+function blockProducts(blocks: Float32Array, centroids: Float32Array, size: number): Float32Array {
+  const product = tf.tidy(() =>
+    tf.matMul(
+      tf.tensor2d(blocks, [blocks.length / size, size]),
+      tf.tensor2d(centroids, [centroids.length / size, size]),
+      false,
+      true,
+    ),
+  );
+  try {
+    return product.dataSync() as Float32Array;
+  } finally {
+    product.dispose();
+  }
+}
+
+function nearestOf(data: Float32Array, at: number, centroids: Float32Array, size: number): number {
+  let best = Infinity;
+  let nearest = 0;
+  for (let c = 0; c < centroids.length / size; c++) {
+    const distance = squaredDistance(data, at, centroids, c * size, size);
+    if (distance < best) {
+      best = distance;
+      nearest = c;
+    }
+  }
+  return nearest;
+}
+
 /** Moves each centroid to the mean of its members; whether any moved. */
 function update(
-  data: ArrayLike<number>,
+  data: Float32Array,
   codes: Uint8Array,
   distances: Float64Array,
   centroids: Float32Array,
@@ -300,13 +354,7 @@ function memberMeans(
   return { means, members };
 }
 
-function squaredDistance(
-  a: ArrayLike<number>,
-  i: number,
-  b: ArrayLike<number>,
-  j: number,
-  size: number,
-): number {
+function squaredDistance(a: Float32Array, i: number, b: Float32Array, j: number, size: number): number {
   let sum = 0;
   for (let k = 0; k < size; k++) {
     const difference = a[i + k]! - b[j + k]!;
