@@ -1,6 +1,6 @@
 import type { Sweep } from '@sdq/pipeline';
 
-/** As ner-products.ts with distillation, with less weight on the attention outputs, and none. */
+/** As ner-products.ts with distillation at a smaller rate, with less weight on the attention outputs, and none. */
 export default {
   name: 'ner-products-distillation',
   base: {
@@ -12,5 +12,5 @@ export default {
     devLimit: 200,
     quantized: { learningRate: 1e-4 },
   },
-  grid: { 'distillation.attention': [0, 100], seed: [0] },
+  grid: { 'distillation.attention': [0, 100, 1000], seed: [0] },
 } satisfies Sweep;

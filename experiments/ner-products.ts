@@ -10,7 +10,8 @@ export default {
     methods: ['ipq', 'ipq-sdq'],
     trainLimit: 1300,
     devLimit: 200,
-    quantized: { learningRate: 1e-4 },
+    quantized: { learningRate: 3e-4 },
+    teacherCache: { bytes: 4_000_000_000 },
   },
   grid: { seed: [0, 1, 2], plan: ['w8a8'] },
 } satisfies Sweep;

@@ -1,9 +1,9 @@
-// The int8 encoder in process and as it is exported, against onnxruntime-node on graphs of the same weights.
+// The encoder in process, in int8 and in fp32, and as it is exported, against onnxruntime-node on graphs of the same weights.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cachedDefaultCheckpoint, loadTokenizer } from '@sdq/models';
+import { cachedDefaultCheckpoint, FloatOps, forward, loadTokenizer } from '@sdq/models';
 import { OnnxSession, writeOnnx } from '@sdq/onnx';
 import {
   devSets,
@@ -14,6 +14,7 @@ import {
   trainableTask,
 } from '@sdq/pipeline';
 import { taskLabels } from '@sdq/xglue';
+import * as tf from '@tensorflow/tfjs';
 import { threads } from './machine.mjs';
 import { inTurn, timed } from './pairs.mjs';
 import { findPython } from './pytorch-peer.mjs';
@@ -73,6 +74,17 @@ const sides = {
         close: dispose,
       };
     },
+  },
+  floats: {
+    title: 'fp32 in process',
+    open: async ({ model: { config, head, parameters } }) => ({
+      classify: (batch) => {
+        const logits = tf.tidy(() => forward(new FloatOps(), config, parameters, batch, head).logits);
+        logits.dataSync();
+        logits.dispose();
+      },
+      close: () => {},
+    }),
   },
   fp32: {
     title: 'fp32',
@@ -170,11 +182,13 @@ const square = [384, 768].flatMap((hidden) =>
   })),
 );
 
-/** What an export gains over the fp32 export of the same model, and running in process over the export. */
-const exported = [
+const sizes = [
   { what: '1 x 32', batches: SINGLE, parts: SINGLE.length, name: 'single' },
   { what: '16 x 128', batches: SQUARE, name: 'square' },
-].flatMap(({ what, name, ...work }) => [
+];
+
+/** What an export gains over the fp32 export of the same model, and running in process over the export. */
+const exported = sizes.flatMap(({ what, name, ...work }) => [
   ...['export-cpu', 'export-web'].map((ours) => ({
     name: `${ours}-${name}-vs-fp32`,
     title: `int8 encoder under onnxruntime ${sides[ours].title}, H=384, ${what}, against its fp32 export`,
@@ -198,6 +212,14 @@ export const encoderBenchmarks = [
     target: 1.5,
     run: () => compare({ hidden, theirs: 'dynamic', batches: SINGLE, parts: SINGLE.length }),
   })),
+  ...sizes.flatMap(({ what, name, ...work }) =>
+    [384, 768].map((hidden) => ({
+      name: `floats-${hidden}-${name}-vs-fp32`,
+      title: `fp32 encoder, H=${hidden}, ${what}, against onnxruntime fp32`,
+      target: 1,
+      run: () => compare({ hidden, ours: 'floats', theirs: 'fp32', ...work }),
+    })),
+  ),
   {
     name: 'encoder-384-text-vs-dynamic',
     title:
