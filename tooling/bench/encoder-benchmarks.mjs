@@ -65,26 +65,13 @@ const sides = {
     title: 'in process',
     open: async (synthetic) => {
       const { classify, dispose } = quantizedClassifier(quantized(synthetic));
-      return {
-        classify: (batch) => {
-          const logits = classify(batch);
-          logits.dataSync();
-          logits.dispose();
-        },
-        close: dispose,
-      };
+      return inProcess(classify, dispose);
     },
   },
   floats: {
     title: 'fp32 in process',
-    open: async ({ model: { config, head, parameters } }) => ({
-      classify: (batch) => {
-        const logits = tf.tidy(() => forward(new FloatOps(), config, parameters, batch, head).logits);
-        logits.dataSync();
-        logits.dispose();
-      },
-      close: () => {},
-    }),
+    open: async ({ model: { config, head, parameters } }) =>
+      inProcess((batch) => tf.tidy(() => forward(new FloatOps(), config, parameters, batch, head).logits)),
   },
   fp32: {
     title: 'fp32',
@@ -106,6 +93,18 @@ const sides = {
   'export-cpu': written('as sdq export --target cpu writes it', { form: 'qoperator' }),
   'export-web': written('as sdq export --target web writes it', { form: 'qdq' }),
 };
+
+/** A side that gives tensors: it ends when their values are there. */
+function inProcess(logitsOf, close = () => {}) {
+  return {
+    classify: (batch) => {
+      const logits = logitsOf(batch);
+      logits.dataSync();
+      logits.dispose();
+    },
+    close,
+  };
+}
 
 function written(title, options) {
   return {

@@ -70,7 +70,8 @@ export function productQuantize(
   }
   for (let i = 0; i < weight.length; i++) if (!Number.isFinite(weight[i])) throw notFinite(site);
   const random = new Random(seed);
-  const values = Float32Array.from(weight);
+  // Not copied without need: the word embeddings of a multilingual model are hundreds of megabytes.
+  const values = weight instanceof Float32Array ? weight : Float32Array.from(weight);
   const training = sampleBlocks(values, blocks, blockSize, random);
   const centroids = kMeansPlusPlus(training, blockSize, count, random);
   for (let i = 0; i < iterations; i++) {

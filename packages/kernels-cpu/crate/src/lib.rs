@@ -49,5 +49,7 @@ mod small_products;
 mod softmax;
 mod stream;
 mod team;
+#[cfg(test)]
+mod test_numbers;
 mod threads;
 mod turned_rows;

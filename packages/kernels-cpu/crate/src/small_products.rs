@@ -86,7 +86,7 @@ unsafe fn run_256(product: &Product) {
     unsafe { run::<true, 8, 6>(product) }
 }
 
-/// The product in tiles of up to R rows (4 or 8) and two vectors of L floats, which with the operands' vectors fill
+/// The product in tiles of up to R rows (4, 6 or 8) and two vectors of L floats, which with the operands' vectors fill
 /// the registers.
 ///
 /// # Safety
@@ -187,12 +187,7 @@ unsafe fn run_tile<const FMA: bool, const L: usize, const V: usize, const R: usi
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn numbers(count: usize, seed: usize) -> Vec<f32> {
-        (0..count)
-            .map(|i| ((i * 7919 + seed * 104_729) % 1999) as f32 / 999.5 - 1.0)
-            .collect()
-    }
+    use crate::test_numbers::numbers;
 
     #[test]
     fn agrees_with_float64_on_every_path() {

@@ -33,16 +33,14 @@ pub fn multiply_turned(x: &[f32], weight: &[f32], bias: &[f32], k: usize, out: &
     let width = |rows: &Range<usize>| rows.len().next_multiple_of(LANES);
     let panel = |rows: &Range<usize>| rows.start * k..(rows.start + width(rows)) * k;
     let mut columns = vec![0f32; m.next_multiple_of(LANES) * k];
-    if k > 0 {
-        let columns = Shared::new(&mut columns);
-        for_each(panels, |index| {
-            let rows = block_range(index, PANEL_ROWS, m);
-            // SAFETY: panels do not overlap.
-            let columns = unsafe { columns.part(panel(&rows)) };
-            let x = View::rows(&x[rows.start * k..], k);
-            copy_columns(x, rows.len(), width(&rows), columns);
-        });
-    }
+    let shared = Shared::new(&mut columns);
+    for_each(panels, |index| {
+        let rows = block_range(index, PANEL_ROWS, m);
+        // SAFETY: panels do not overlap.
+        let columns = unsafe { shared.part(panel(&rows)) };
+        let x = View::rows(&x[rows.start * k..], k);
+        copy_columns(x, rows.len(), width(&rows), columns);
+    });
     let target = Shared::new(out);
     for_each(panels * n.div_ceil(BLOCK_ROWS), |index| {
         let rows = block_range(index % panels, PANEL_ROWS, m);
@@ -66,12 +64,7 @@ pub fn multiply_turned(x: &[f32], weight: &[f32], bias: &[f32], k: usize, out: &
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn numbers(count: usize, seed: usize) -> Vec<f32> {
-        (0..count)
-            .map(|i| ((i * 7919 + seed * 104_729) % 1999) as f32 / 999.5 - 1.0)
-            .collect()
-    }
+    use crate::test_numbers::numbers;
 
     #[test]
     fn agrees_with_float64() {
