@@ -10,7 +10,7 @@ export default {
     methods: ['ipq', 'ipq-sdq'],
     trainLimit: 3000,
     devLimit: 200,
-    quantized: { learningRate: 1e-4 },
+    quantized: { learningRate: 3e-4 },
   },
   grid: { seed: [0, 1, 2], plan: ['w8a8'] },
 } satisfies Sweep;

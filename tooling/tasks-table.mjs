@@ -18,7 +18,7 @@ import {
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const average = ({ scores }, version) => meanScore(scores[version]);
 /** From the most bits to the fewest: `w8a8`, `w4a8`, `w2a8`. */
-const byBits = (plans) => plans.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+export const byBits = (plans) => plans.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
 
 /** The runs of the folders of one task. */
 export function readTask(folders) {
@@ -34,7 +34,7 @@ export function readTask(folders) {
 }
 
 /** One run a seed that scored a version under a plan: what depends on no training is in several sweeps, with the same score. */
-function runsOf({ runs }, plan, version) {
+export function runsOf({ runs }, plan, version) {
   const found = runs.filter(({ config, scores }) => config.plan === plan && version in scores);
   return [...new Map(found.map((run) => [run.config.seed, run])).values()];
 }

@@ -1,0 +1,19 @@
+import type { Sweep } from '@sdq/pipeline';
+
+/** As pos.ts at 2 bits of weights, learning from the hidden states in place of the attention outputs. */
+export default {
+  name: 'pos-hidden-states',
+  base: {
+    task: 'POS',
+    data: '../shared/data/xglue',
+    teacher: 'runs/pos-teachers/seed-0/teacher',
+    methods: ['sdq'],
+    trainLimit: 6000,
+    devLimit: 200,
+    plan: 'w2a8',
+    quantized: { learningRate: 1e-4 },
+    distillation: { losses: { 'logit-kl': 10, 'hidden-mse': 500 } },
+    teacherCache: { bytes: 4_000_000_000 },
+  },
+  grid: { seed: [0, 1, 2] },
+} satisfies Sweep;
