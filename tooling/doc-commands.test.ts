@@ -108,6 +108,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^node tooling\/parity-table\.mjs/, 'run by hand: it measures every backend'],
   [/^node tooling\/settings-picture\.mjs/, 'tooling/settings-picture.test.ts tests what it names'],
   [/^node tooling\/tasks-table\.mjs/, 'tooling/tasks-table.test.ts tests what it computes'],
+  [/^node tooling\/tasks-picture\.mjs/, 'tooling/tasks-picture.test.ts tests what it draws'],
   [/^node tooling\/latency\.mjs/, 'run by hand: it measures for minutes'],
   [/^node tooling\/language-effects\.mjs/, 'tooling/language-effects.test.ts tests what it computes'],
   [/^python tooling\/frequent-words\.py/, 'run by hand: it needs wordfreq'],

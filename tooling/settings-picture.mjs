@@ -92,6 +92,8 @@ function main([picture, version, base, ...folders]) {
 /** A point a setting, in the order given, and vertical lines to compare with, in colours that read on white and on black. */
 function dots(rows, lines) {
   const ink = { color: '#7a7a7a', fontSize: 13 };
+  // An axis fits its points alone, and would leave out a line beside them.
+  const least = Math.min(...[...rows.map(({ average }) => average), ...lines.map(({ value }) => value)]);
   return svgChart(680, 90 + 24 * rows.length, {
     grid: { left: 250, right: 30, top: 36, bottom: 46 },
     xAxis: {
@@ -102,6 +104,7 @@ function dots(rows, lines) {
       nameTextStyle: ink,
       axisLabel: ink,
       scale: true,
+      min: Math.floor(100 * least),
       splitLine: { show: false },
     },
     yAxis: {
@@ -121,7 +124,7 @@ function dots(rows, lines) {
           silent: true,
           symbol: 'none',
           lineStyle: { color: '#D55E00', type: 'dashed' },
-          label: { ...ink, formatter: '{b}' },
+          label: { ...ink, position: 'start', formatter: '{b}' },
           data: lines.map(({ name, value }) => ({ name, xAxis: 100 * value })),
         },
       },

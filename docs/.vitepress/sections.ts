@@ -61,6 +61,7 @@ export const sections: readonly {
       ['results/xnli-quant-noise', 'XNLI, quantization noise'],
       ['results/nc-quant-noise', 'NC, quantization noise'],
       ['results/ner-quant-noise', 'NER, quantization noise'],
+      ['results/pawsx-quant-noise', 'PAWSX, quantization noise'],
       ['results/xnli-8-bits', 'XNLI, the default rate'],
       ['results/pos-4-bits', 'POS, the default rate, 4 bits'],
       ['results/xnli-4-bits', 'XNLI, the default rate, 4 bits'],
