@@ -2,12 +2,12 @@
 // `node tooling/tasks-picture.mjs picture.svg runs/pos,runs/pos-quant-noise runs/xnli,runs/xnli-quant-noise`.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { mean, versionLabel } from '@sdq/pipeline';
+import { versionLabel } from '@sdq/pipeline';
 import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { use } from 'echarts/core';
 import { svgChart } from './svg-chart.mjs';
-import { byBits, readTask, runsOf } from './tasks-table.mjs';
+import { keptShare, plansOf, readTask, runsOf, zeroShot } from './tasks-table.mjs';
 
 use([LineChart, GridComponent, LegendComponent, TitleComponent]);
 
@@ -24,15 +24,14 @@ const FLOOR = 60;
 export function keptZeroShot(task, plans, version) {
   return plans.map((plan) => {
     const runs = runsOf(task, plan, version);
-    if (runs.length === 0) return undefined;
-    return mean(runs.map(({ averageZeroShot }) => averageZeroShot[version] / averageZeroShot.fp32));
+    return runs.length > 0 ? keptShare(runs, version, zeroShot) : undefined;
   });
 }
 
 function main([picture, ...folders]) {
   const tasks = folders.map((list) => readTask(list.split(',')));
   const { config } = tasks[0].runs[0];
-  const plans = byBits([...new Set(tasks.flatMap(({ runs }) => runs.map(({ config: { plan } }) => plan)))]);
+  const plans = plansOf(tasks);
   const ink = { color: '#7a7a7a', fontSize: 12 };
   const [left, width, gap] = [52, 132, 18];
   const line = { showMaxLine: false, lineStyle: { color: '#7a7a7a', opacity: 0.3 } };
@@ -71,7 +70,6 @@ function main([picture, ...folders]) {
         color,
         symbol,
         symbolSize: 7,
-        clip: true,
         data: keptZeroShot(task, plans, version).map((share) => (share === undefined ? '-' : 100 * share)),
       })),
     ),

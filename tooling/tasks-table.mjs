@@ -17,8 +17,9 @@ import {
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const average = ({ scores }, version) => meanScore(scores[version]);
+export const zeroShot = ({ averageZeroShot }, version) => averageZeroShot[version];
 /** From the most bits to the fewest: `w8a8`, `w4a8`, `w2a8`. */
-export const byBits = (plans) => plans.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+const byBits = (plans) => plans.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
 
 /** The runs of the folders of one task. */
 export function readTask(folders) {
@@ -39,10 +40,20 @@ export function runsOf({ runs }, plan, version) {
   return [...new Map(found.map((run) => [run.config.seed, run])).values()];
 }
 
+/** The plans that the tasks have runs of, from the most bits to the fewest. */
+export function plansOf(tasks) {
+  return byBits([...new Set(tasks.flatMap(({ runs }) => runs.map(({ config }) => config.plan)))]);
+}
+
+/** The share of fp32's score (`average` or `zeroShot`) that a version keeps, the mean over the runs of its seeds. */
+export function keptShare(runs, version, score) {
+  return mean(runs.map((run) => score(run, version) / score(run, 'fp32')));
+}
+
 /** A row a plan and version: its mean on each task, the standard deviation over the seeds, and what it keeps of fp32 on the mean of the tasks. */
 export function keptTable(tasks) {
   const runs = tasks.flatMap((task) => task.runs);
-  const plans = byBits([...new Set(runs.map(({ config }) => config.plan))]);
+  const plans = plansOf(tasks);
   const versions = scoredVersions(Object.assign({}, ...runs.map(({ scores }) => scores)));
   const rows = plans.flatMap((plan) =>
     versions.flatMap((version) => {
@@ -51,8 +62,7 @@ export function keptTable(tasks) {
       if (isAgain || found.every((one) => one.length === 0)) return [];
       const kept = (of) => {
         if (found.some((one) => one.length === 0)) return '';
-        const shares = found.map((one) => mean(one.map((run) => of(run, version) / of(run, 'fp32'))));
-        return percent(mean(shares));
+        return percent(mean(found.map((one) => keptShare(one, version, of))));
       };
       return [
         [
@@ -61,7 +71,7 @@ export function keptTable(tasks) {
           ...found.map((one) => (one.length === 0 ? '' : spread(one.map((run) => average(run, version))))),
           kept(average),
           kept(({ scores }, of) => scores[of].en),
-          kept(({ averageZeroShot }, of) => averageZeroShot[of]),
+          kept(zeroShot),
           size(runs, plan, version),
         ],
       ];
