@@ -5,6 +5,7 @@ import { halfFloats } from './half-float.ts';
 import { type HostTensor, sizeOf } from './host-tensor.ts';
 import { encoderShapes } from './parameters.ts';
 import { readFully } from './read-fully.ts';
+import { requireFinite } from './require-finite.ts';
 
 /** The file's name in the package that ships it. */
 export const E5_FILE = 'e5-small-q4.bin';
@@ -64,7 +65,9 @@ export async function loadE5Checkpoint(
       if (entry === undefined) {
         throw new SdqError('missing-tensor', `${path} has no tensor "${stored}" (${name}).`);
       }
-      tensors.set(name, { shape, data: await readTensor(reader, stored, entry, shape) });
+      const data = await readTensor(reader, stored, entry, shape);
+      requireFinite(data, shape, path, stored);
+      tensors.set(name, { shape, data });
     }
     return { config, tensors };
   });

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
 import { readBoundedJson } from './bounded-file.ts';
+import { requireFinite } from './require-finite.ts';
 import { type SafetensorsEntry, SafetensorsFile } from './safetensors.ts';
 
 const WEIGHTS_FILE = 'model.safetensors';
@@ -83,8 +84,12 @@ export class WeightFiles {
     return this.owners.get(name)?.header.tensors.get(name);
   }
 
-  readFloats(name: string): Promise<Float32Array> {
-    return this.owner(name).readFloats(name);
+  /** As the file's own reader; 'bad-checkpoint' also for a value that is not finite. */
+  async readFloats(name: string): Promise<Float32Array> {
+    const owner = this.owner(name);
+    const values = await owner.readFloats(name);
+    requireFinite(values, owner.header.tensors.get(name)!.shape, owner.path, name);
+    return values;
   }
 
   readInt8(name: string): Promise<Int8Array> {
