@@ -29,7 +29,7 @@ function run(
     ),
     bytes: { fp32: 4e8, ...bytes },
     seconds: 1,
-    config: { plan, seed, distillation: {} },
+    config: { plan, seed, distillation: { logits: 10, attention: 1000 } },
   };
   writeFileSync(join(folder, 'results.json'), JSON.stringify(results));
   return join(root, sweep);

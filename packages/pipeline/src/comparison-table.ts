@@ -1,5 +1,6 @@
 import { SdqError } from '@sdq/core';
-import { meanScore, type Results, scoredVersions, sortLanguages, versionLabel } from './results.ts';
+import { scoredVersions, versionLabel } from './methods.ts';
+import { meanScore, type Results, sortLanguages } from './results.ts';
 
 /** A finished run and what to call it. */
 export interface NamedRun {

@@ -1,7 +1,7 @@
 import type { EncoderShape, LossFactory } from '@sdq/core';
 import { type CombinedLoss, combineLosses, namedLoss, requireComparable } from '@sdq/distillation';
 import type { DistillationConfig } from './distillation-config.ts';
-import type { Method } from './run-config.ts';
+import { type MethodKey, methodNamed } from './methods.ts';
 
 /**
  * What a method distils; undefined for those that do not.
@@ -10,17 +10,18 @@ import type { Method } from './run-config.ts';
  * @throws SdqError `unknown-name` for a loss that is none; `bad-option` for weights, layers or relation heads that are none
  */
 export function distillationOf(
-  method: Method,
+  method: MethodKey,
   config: DistillationConfig,
   more?: ReadonlyMap<string, LossFactory>,
 ): CombinedLoss | undefined {
-  if (!method.includes('sdq')) return undefined;
+  const weights = methodNamed(method).distils?.(config);
+  if (!weights) return undefined;
   const { logits, attention, losses, ...options } = config;
-  const squared = method === 'sdq-mse';
-  const plain = { 'logit-kl': logits, [squared ? 'att-mse' : 'att-kld']: attention };
-  const weights = (squared ? undefined : losses) ?? plain;
   return combineLosses(
-    Object.entries(weights).map(([name, weight]) => ({ loss: namedLoss(name, options, more), weight })),
+    Object.entries(weights).map(([name, weight]) => ({
+      loss: namedLoss(name, options, more),
+      weight: weight!,
+    })),
   );
 }
 
@@ -30,7 +31,7 @@ export function distillationOf(
  * @throws SdqError `bad-option` as `requireComparable`
  */
 export function requireDistillable(
-  methods: readonly Method[],
+  methods: readonly MethodKey[],
   config: DistillationConfig,
   model: EncoderShape,
   more?: ReadonlyMap<string, LossFactory>,

@@ -55,6 +55,16 @@ export {
   type ServingStats,
 } from './load-encoder.ts';
 export { markdownTable } from './markdown-table.ts';
+export {
+  METHODS,
+  type Method,
+  type MethodConfig,
+  type MethodKey,
+  methodNamed,
+  methodOfVersion,
+  scoredVersions,
+  versionLabel,
+} from './methods.ts';
 export { loadPlugins, NO_PLUGINS, type Plugins } from './plugins.ts';
 export {
   type Classifier,
@@ -70,17 +80,13 @@ export {
   meanScore,
   type PartBytes,
   type Results,
-  scoredVersions,
   scoreTable,
   sortLanguages,
-  versionLabel,
 } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';
 export { type RunEnvironment, run } from './run.ts';
 export {
   defaultMaxLength,
-  METHODS,
-  type Method,
   type RunConfig,
   type RunOptions,
   resolveRunConfig,

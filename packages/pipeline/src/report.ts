@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Analysis } from './analysis.ts';
 import { analysisHtml } from './analysis-page.ts';
 import { languagesThat } from './comparison.ts';
+import { scoredVersions, versionLabel } from './methods.ts';
 import {
   barChart,
   COLOURS,
@@ -17,14 +18,7 @@ import {
   tableHtml,
   warningsHtml,
 } from './page.ts';
-import {
-  meanScore,
-  type Results,
-  scoredVersions,
-  scoreTable,
-  sortLanguages,
-  versionLabel,
-} from './results.ts';
+import { meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
 
 /**
  * One self-contained HTML page about a run: scores per language, what each version lost and whether that is
@@ -79,10 +73,6 @@ function studentOf({ bytes }: Results): string | undefined {
   return Object.keys(bytes).find((version) => version !== 'fp32');
 }
 
-function studentLabel(version: string, { config }: Results): string {
-  return version === 'ptq' ? 'PTQ' : versionLabel(version, config);
-}
-
 function lead(results: Results): string {
   const fp32 = results.average.fp32!;
   const student = studentOf(results);
@@ -90,7 +80,7 @@ function lead(results: Results): string {
   const score = results.average[student]!;
   const ratio = results.bytes.fp32 / results.bytes[student]!;
   return escapeHtml(
-    `The quantized student, ${studentLabel(student, results)}, is ${ratio.toFixed(1)} times smaller and scores ${points(score)} on average over ` +
+    `The quantized student, ${versionLabel(student, results.config)}, is ${ratio.toFixed(1)} times smaller and scores ${points(score)} on average over ` +
       `${Object.keys(results.scores.fp32!).length} languages, where the fp32 teacher scores ${points(fp32)} (${signedPoints(score - fp32)} points). ` +
       verdict(results, student),
   );
@@ -288,7 +278,11 @@ function sizeRows(results: Results): string[][] {
     ...(small === undefined ? [] : [megabytes(small), `${((100 * small) / fp32).toFixed(1)} %`]),
   ];
   return [
-    ['', 'fp32 teacher', ...(student === undefined ? [] : [studentLabel(student, results), 'of fp32'])],
+    [
+      '',
+      'fp32 teacher',
+      ...(student === undefined ? [] : [versionLabel(student, results.config), 'of fp32']),
+    ],
     ...(bytesByPart
       ? (['embeddings', 'layers', 'head'] as const).map((part) =>
           row(part, bytesByPart.fp32![part], student === undefined ? undefined : bytesByPart[student]![part]),

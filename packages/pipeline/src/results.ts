@@ -1,35 +1,10 @@
 import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
 import type { FinishCheck } from './finish-check.ts';
+import { type MethodConfig, scoredVersions, versionLabel } from './methods.ts';
 import type { RunConfig } from './run-config.ts';
 
 /** A score per language, each in [0, 1]. */
 export type LanguageScores = Readonly<Record<string, number>>;
-
-/** The versions of a model that a run scores, in the order of tables. */
-const VERSION_LABELS: Readonly<Record<string, string>> = {
-  fp32: 'fp32 teacher',
-  ptqMinMax: 'PTQ min-max',
-  ptqPercentile: 'PTQ percentile',
-  qat: 'QAT',
-  qnat: 'QNAT (Quant-Noise)',
-  ipq: 'iPQ',
-  sdq: 'SDQ (Att-KLD)',
-  sdqMse: 'SDQ (Att-MSE)',
-  qnatSdq: 'QNAT + SDQ (Att-KLD)',
-  ipqSdq: 'iPQ + SDQ (Att-KLD)',
-};
-
-/** What a version is called in a run's tables: SDQ by the losses that it distilled, where they are not the usual ones. */
-export function versionLabel(version: string, { distillation }: Pick<RunConfig, 'distillation'>): string {
-  return version === 'sdq' && distillation.losses
-    ? `SDQ (${Object.keys(distillation.losses).join(', ')})`
-    : VERSION_LABELS[version]!;
-}
-
-/** The versions that have scores, in the order of tables. */
-export function scoredVersions(scores: Results['scores']): string[] {
-  return Object.keys(VERSION_LABELS).filter((version) => version in scores);
-}
 
 /** Bytes of the parts of a model. */
 export type PartBytes = Readonly<Record<'embeddings' | 'layers' | 'head', number>>;
@@ -103,7 +78,7 @@ export function meanScore(
 /**
  * The scores as rows of text: a row a language, a column a version, averages last.
  *
- * @param config - of the run, for the names of its versions; the usual ones if absent
+ * @param config - of the run, for the names of its versions; if absent, they do not say what was distilled
  *
  * @example
  * ```ts
@@ -112,7 +87,7 @@ export function meanScore(
  * scoreTable({ fp32: { en: 0.9 }, sdq: { en: 0.89 } })[1]; // ['en', '90.0', '89.0']
  * ```
  */
-export function scoreTable(scores: Results['scores'], config?: Pick<RunConfig, 'distillation'>): string[][] {
+export function scoreTable(scores: Results['scores'], config?: MethodConfig): string[][] {
   const versions = scoredVersions(scores);
   const languages = sortLanguages(Object.keys(scores.fp32 ?? {}));
   const row = (label: string, pick: (version: string) => number) => [
@@ -121,7 +96,7 @@ export function scoreTable(scores: Results['scores'], config?: Pick<RunConfig, '
   ];
   const zeroShot = languages.filter((language) => language !== 'en');
   return [
-    ['', ...versions.map((version) => (config ? versionLabel(version, config) : VERSION_LABELS[version]!))],
+    ['', ...versions.map((version) => versionLabel(version, config ?? { distillation: {} }))],
     ...languages.map((language) => row(language, (version) => scores[version]![language]!)),
     row('average', (version) => meanScore(scores[version]!, languages)),
     ...(zeroShot.length > 0 ? [row('zero-shot', (version) => meanScore(scores[version]!, zeroShot))] : []),

@@ -2,15 +2,10 @@ import { SdqError } from '@sdq/core';
 import { z } from 'zod';
 import { distillationOf } from './distillation.ts';
 import { distillationConfig } from './distillation-config.ts';
+import { METHOD_KEYS } from './methods.ts';
 import { nearestName } from './nearest-name.ts';
 import { NO_PLUGINS, type Plugins } from './plugins.ts';
 import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
-
-/** The quantized versions of the teacher that a run can make. */
-export const METHODS = ['ptq', 'qat', 'qnat', 'ipq', 'sdq', 'sdq-mse', 'qnat-sdq', 'ipq-sdq'] as const;
-
-/** The name of a quantized version. */
-export type Method = (typeof METHODS)[number];
 
 const noise = z.strictObject({
   share: z.number().min(0).max(1),
@@ -31,7 +26,7 @@ const runConfig = z.strictObject({
   /** The run folder. */
   out: folder,
   seed: z.int().min(0).max(0xffff_ffff),
-  methods: z.array(z.enum(METHODS)).min(1),
+  methods: z.array(z.enum(METHOD_KEYS)).min(1),
   /** The dev languages to evaluate; absent: all that the data has. */
   languages: z.array(z.string()).optional(),
   /** Longer texts are cut to this many tokens. */

@@ -5,32 +5,18 @@ import { readSafetensorsHeader } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from './dataset.ts';
 import { mapValues } from './map-values.ts';
+import { METHODS, type Method } from './methods.ts';
 import { type LanguageScores, meanScore, type PartBytes, type Results } from './results.ts';
-import type { Method, RunConfig } from './run-config.ts';
+import type { RunConfig } from './run-config.ts';
 import type { RunFolder } from './run-folder.ts';
 import { significanceOf } from './run-predictions.ts';
 import { VERSION } from './version.ts';
 
-/** The key in `results.json` of what each method makes. */
-export const METHOD_VERSIONS: Readonly<Record<Method, string>> = {
-  ptq: 'ptq',
-  qat: 'qat',
-  qnat: 'qnat',
-  ipq: 'ipq',
-  sdq: 'sdq',
-  'sdq-mse': 'sdqMse',
-  'qnat-sdq': 'qnatSdq',
-  'ipq-sdq': 'ipqSdq',
-};
-
 /** The method whose student is saved: the most elaborate one that was asked for, now or before. */
 export function studentMethod(config: RunConfig, folder: RunFolder): Method {
-  const chosen = (method: Method) => config.methods.includes(method) || folder.finished(method);
-  return STUDENTS.find(chosen)!;
+  const chosen = METHODS.filter(({ key }) => config.methods.includes(key) || folder.finished(key));
+  return chosen.reduce((best, method) => (method.rank > best.rank ? method : best));
 }
-
-/** From the most elaborate on. */
-const STUDENTS: readonly Method[] = ['sdq', 'sdq-mse', 'qnat-sdq', 'ipq-sdq', 'qnat', 'ipq', 'qat', 'ptq'];
 
 /** What a run found, from the records of its finished stages. */
 export async function runResults(
@@ -40,7 +26,7 @@ export async function runResults(
   backend: string,
 ): Promise<Results> {
   const records = folder.stages;
-  const student = METHOD_VERSIONS[studentMethod(config, folder)];
+  const student = studentMethod(config, folder).version;
   const scores: Record<string, LanguageScores> = {};
   for (const record of Object.values(records)) Object.assign(scores, record.scores);
   if (records.ptq) {

@@ -37,17 +37,18 @@ import {
 import { evaluateLanguage } from './evaluate-language.ts';
 import { fineTuning } from './fine-tuning.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
+import { type MethodKey, methodNamed, versionLabel } from './methods.ts';
 import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
 import type { Classifier } from './predict.ts';
 import { planBesideProducts, trainProducts } from './product-training.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';
-import { type LanguageScores, meanScore, type Results, versionLabel } from './results.ts';
-import type { Method, RunConfig } from './run-config.ts';
+import { type LanguageScores, meanScore, type Results } from './results.ts';
+import type { RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions } from './run-predictions.ts';
-import { METHOD_VERSIONS, runResults, studentMethod } from './run-results.ts';
+import { runResults, studentMethod } from './run-results.ts';
 import { sharedScores } from './shared-scores.ts';
 import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
@@ -238,30 +239,32 @@ class Run {
       ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', models['min-max']),
       ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', models.percentile),
     };
-    if (studentMethod(this.config, this.folder) === 'ptq') await this.saveStudent(models[observer.chosen]);
+    if (studentMethod(this.config, this.folder).key === 'ptq')
+      await this.saveStudent(models[observer.chosen]);
     await this.finish('ptq', scores, started, { observer });
   }
 
   /** QAT, SDQ and iPQ: trains the student, then finishes it as integers and scores those. */
   private async train(
-    method: Exclude<Method, 'ptq'>,
+    key: Exclude<MethodKey, 'ptq'>,
     teacher: EncoderModel,
     plan: ResolvedPlan,
     { ranges, observer }: Calibration,
   ): Promise<void> {
     const started = performance.now();
     const { noise, products, quantized: recipe } = this.config;
-    const byProducts = method.startsWith('ipq');
+    const { weights, version } = methodNamed(key);
+    const byProducts = weights === 'products';
     const rules = byProducts ? planBesideProducts(plan) : plan;
-    const distilled = await this.distilled(method, teacher);
+    const distilled = await this.distilled(key, teacher);
     const { step, grids } = quantizedTraining(
       rules,
       ranges[observer.chosen],
       this.config,
       distilled,
-      method.startsWith('qnat') ? noise : undefined,
+      weights === 'noise' ? noise : undefined,
     );
-    const stage = this.stageTraining(method, recipe, step);
+    const stage = this.stageTraining(key, recipe, step);
     const trainStudent = async () =>
       byProducts
         ? trainProducts(teacher, products, stage)
@@ -271,14 +274,14 @@ class Run {
     const trained = await logitsOn(step.classifier(model), batches);
     let quantized = quantizeModel(model, rules, grids, rows);
     disposeModel(model, teacher);
-    if (studentMethod(this.config, this.folder) === method) {
+    if (studentMethod(this.config, this.folder).key === key) {
       await this.saveStudent(quantized);
       // The scores are those of the file: what was saved is what is measured.
       quantized = await loadQuantizedModel(this.folder.file('student'));
     }
-    const finish = await this.checkFinish(method, trained, quantized, batches);
-    const scores = await this.scoreQuantized(method, METHOD_VERSIONS[method], quantized);
-    await this.finish(method, { [METHOD_VERSIONS[method]]: scores }, started, { observer, training, finish });
+    const finish = await this.checkFinish(key, trained, quantized, batches);
+    const scores = await this.scoreQuantized(key, version, quantized);
+    await this.finish(key, { [version]: scores }, started, { observer, training, finish });
   }
 
   /** Compares the finished student with the fake-quantized model that was trained. */
@@ -302,7 +305,7 @@ class Run {
   }
 
   /** What a method learns from the teacher, live or from the cache that all methods of the run share. */
-  private async distilled(method: Exclude<Method, 'ptq'>, teacher: EncoderModel) {
+  private async distilled(method: Exclude<MethodKey, 'ptq'>, teacher: EncoderModel) {
     const { distillation, teacherCache } = this.config;
     const loss = distillationOf(method, distillation, this.plugins.losses);
     if (!loss) return undefined;

@@ -1,4 +1,4 @@
-import { scoredVersions } from './results.ts';
+import { scoredVersions } from './methods.ts';
 import type { SweepRun } from './sweep.ts';
 
 /** The runs of a sweep that differ by their seeds alone. */

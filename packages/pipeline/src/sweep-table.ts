@@ -1,4 +1,5 @@
-import { meanScore, sortLanguages, versionLabel } from './results.ts';
+import { versionLabel } from './methods.ts';
+import { meanScore, sortLanguages } from './results.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
 import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';

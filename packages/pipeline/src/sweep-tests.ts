@@ -1,23 +1,12 @@
 import { holm, pairedMeanTest } from '@sdq/xglue';
 import type { LanguageTallies } from './comparison.ts';
-import { meanScore, versionLabel } from './results.ts';
+import { methodOfVersion, versionLabel } from './methods.ts';
+import { meanScore } from './results.ts';
 import { goldExamples, versionTallies } from './run-predictions.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
 import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
 
-const AFTER_TRAINING = ['fp32', 'ptqMinMax', 'ptqPercentile'];
-
-/** What each trained version is held against, where the runs have it. */
-const BASELINES: Readonly<Record<string, readonly string[]>> = {
-  qat: AFTER_TRAINING,
-  qnat: [...AFTER_TRAINING, 'qat'],
-  sdq: [...AFTER_TRAINING, 'qat', 'qnat'],
-  sdqMse: [...AFTER_TRAINING, 'qat', 'qnat', 'sdq'],
-  qnatSdq: [...AFTER_TRAINING, 'qnat'],
-  ipq: ['fp32'],
-  ipqSdq: ['fp32', 'ipq'],
-};
 // Leaves a p of .05 an error of .002.
 const SAMPLES = 10_000;
 
@@ -56,9 +45,8 @@ function testsOf({ runs, versions }: SweepGroup) {
     if (found.every((one) => one !== undefined)) tallies.set(version, found);
   }
   return [...tallies].flatMap(([version, own]) =>
-    (BASELINES[version] ?? []).flatMap((baseline) => {
-      const others = tallies.get(baseline);
-      if (!others) return [];
+    baselinesOf(version, [...tallies.keys()]).map((baseline) => {
+      const others = tallies.get(baseline)!;
       const groups = [...gold.keys()].map((language) =>
         own.map((tallies, i) => [tallies[language]!, others[i]![language]!] as const),
       );
@@ -66,7 +54,13 @@ function testsOf({ runs, versions }: SweepGroup) {
         ({ results: { scores } }) => meanScore(scores[version]!) - meanScore(scores[baseline]!),
       );
       const { p } = pairedMeanTest(groups, { samples: SAMPLES });
-      return [{ version, baseline, differences, p }];
+      return { version, baseline, differences, p };
     }),
   );
+}
+
+/** What a version is held against, of the versions that the runs have. */
+function baselinesOf(version: string, versions: readonly string[]): string[] {
+  const baselines = methodOfVersion(version)?.baselines ?? [];
+  return versions.filter((other) => baselines.includes(methodOfVersion(other)?.version ?? other));
 }
