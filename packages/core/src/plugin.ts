@@ -49,5 +49,8 @@ export interface Plugin extends PluginParts {
  * ```
  */
 export function definePlugin(parts: PluginParts): Plugin {
-  return { ...parts, contract: PLUGIN_CONTRACT };
+  const { name, quantizers, losses } = parts;
+  // Named beside the spread, which leaves out what the class of an object has.
+  const named = { name, ...(quantizers && { quantizers }), ...(losses && { losses }) };
+  return { ...parts, ...named, contract: PLUGIN_CONTRACT };
 }

@@ -1,3 +1,4 @@
+import type { EncoderShape } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attentionMapKl } from './attention-map-kl.ts';
@@ -55,6 +56,22 @@ describe('requireComparable', () => {
     );
     expect(messageOf(() => requireComparable(losses, TEACHER, { ...TEACHER, hiddenSize: 180 }))).toContain(
       'minilm-relations needs a number of relation heads, now 24, that divides both hidden sizes',
+    );
+  });
+
+  it('asks a loss of a class by way of its object', () => {
+    class Odd {
+      readonly #need = 'an odd number of layers';
+      readonly name = 'odd';
+      taps = () => false;
+      compute = () => tf.scalar(0);
+      obstacle(teacher: EncoderShape) {
+        return teacher.layers % 2 === 1 ? undefined : this.#need;
+      }
+    }
+    requireComparable([new Odd()], { ...TEACHER, layers: 3 }, TEACHER);
+    expect(messageOf(() => requireComparable([new Odd()], TEACHER, TEACHER))).toContain(
+      'odd needs an odd number of layers.',
     );
   });
 

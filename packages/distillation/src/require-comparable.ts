@@ -20,10 +20,10 @@ export function requireComparable(
 ): void {
   const applies: string[] = [];
   const wrong: string[] = [];
-  for (const { name, obstacle } of losses) {
-    const needs = obstacle?.(teacher, student);
-    if (needs === undefined) applies.push(name);
-    else wrong.push(`${name} needs ${needs}`);
+  for (const loss of losses) {
+    const needs = loss.obstacle?.(teacher, student);
+    if (needs === undefined) applies.push(loss.name);
+    else wrong.push(`${loss.name} needs ${needs}`);
   }
   if (wrong.length === 0) return;
   const still =

@@ -97,6 +97,11 @@ describe('loadPlugins', () => {
       plugin('x', `quantizers: [${quantizer('int4-odd', 'quantize: 1')}]`),
       /quantizers\.0\.quantize: it must be a function/,
     ],
+    [
+      'optional method',
+      plugin('x', `quantizers: [${quantizer('int4-odd', 'linear: 1')}]`),
+      /quantizers\.0\.linear: it must be a function/,
+    ],
     ['name', plugin('x', `losses: { 'a=b': () => {} }`), /is wrong at losses/],
   ])('says what is wrong with a module that %s', async (name, code, message) => {
     await expect(loadPlugins([module(`bad-${name}.mjs`, code)])).rejects.toMatchObject({
@@ -135,11 +140,13 @@ describe('loadPlugins', () => {
         nothing: () => undefined,
         renamed: () => ({ name: 'other', taps() {}, compute() {} }),
         partial: () => ({ name: 'partial', taps() {} }),
+        obstacle: () => ({ name: 'obstacle', taps() {}, compute() {}, obstacle: 'none' }),
       }`,
     );
     const { losses } = await loadPlugins([module('losses.mjs', code)]);
     expect(() => losses.get('nothing')!({})).toThrow(/"lab" makes a loss "nothing" that is none/);
     expect(() => losses.get('renamed')!({})).toThrow(/"renamed" that is none, at name: it must be "renamed"/);
     expect(() => losses.get('partial')!({})).toThrow(/at compute: it must be a function/);
+    expect(() => losses.get('obstacle')!({})).toThrow(/at obstacle: it must be a function/);
   });
 });

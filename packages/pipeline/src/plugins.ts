@@ -35,6 +35,7 @@ const quantizer = z.looseObject({
   granularity: z.union([z.enum(['tensor', 'channel']), z.strictObject({ group: z.int().min(1) })]),
   fakeQuantize: isFunction,
   quantize: isFunction,
+  linear: isFunction.optional(),
 });
 
 const plugin = z.strictObject({
@@ -44,7 +45,12 @@ const plugin = z.strictObject({
   losses: z.record(name, isFunction).optional(),
 });
 
-const loss = z.looseObject({ name, taps: isFunction, compute: isFunction });
+const loss = z.looseObject({
+  name,
+  taps: isFunction,
+  obstacle: isFunction.optional(),
+  compute: isFunction,
+});
 
 // A step is reported with the parts of its loss by their names, among these.
 const STEP_FIELDS = ['event', 'stage', 'step', 'loss', 'task'];
@@ -83,9 +89,11 @@ export async function loadPlugins(modules: readonly string[]): Promise<Plugins> 
       take('quantizer', quantizer.name, found.name, weightQuantizerNamed(quantizer.name) !== undefined);
       quantizers.set(quantizer.name, quantizer);
     }
-    for (const [name, make] of Object.entries(found.losses ?? {})) {
+    const factories = found.losses ?? {};
+    for (const name of Object.keys(factories)) {
       take('loss', name, found.name, [...LOSS_NAMES, ...STEP_FIELDS].includes(name));
-      losses.set(name, (options) => lossFrom(found.name, name, make(options)));
+      // By way of their object, which they may refer to.
+      losses.set(name, (options) => lossFrom(found.name, name, factories[name]!(options)));
     }
   }
   return { quantizers, losses };

@@ -37,12 +37,12 @@ const options = (name: string): RunOptions => ({
 });
 const train = async (options: RunOptions) =>
   run(resolveRunConfig(options, await loadPlugins(options.plugins ?? [])), recorder(), { backend: 'cpu' });
-const losses = (name: string): number[] =>
+const losses = (name: string, loss = 'first-token-mse'): number[] =>
   readFileSync(join(root, name, 'events.jsonl'), 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-    .flatMap((event) => event['first-token-mse'] ?? []);
+    .flatMap((event) => event[loss] ?? []);
 
 it('trains with the quantizer and the loss of a plug-in, and goes on from its run', async () => {
   const results = await train(options('plugin'));
@@ -68,6 +68,21 @@ it('trains with the quantizer and the loss of a plug-in, and goes on from its ru
   const more = await train({ ...options('plugin'), methods: ['sdq', 'ptq'] });
   expect(more.scores.sdq).toEqual(results.scores.sdq);
   expect(Object.keys(more.scores)).toContain('ptqMinMax');
+});
+
+it('trains with instances of classes, whose methods need their object', async () => {
+  const classes = fileURLToPath(new URL('./class-plugin.ts', import.meta.url));
+  const results = await train({
+    ...options('classes'),
+    methods: ['ptq', 'qat', 'qnat', 'sdq'],
+    plugins: [classes],
+    plan: [{ match: '**', weight: 'class-int5', activationBits: 8 }],
+    distillation: { losses: { 'class-logit-mse': 10 } },
+  });
+  expect(results.finish.sdq).toMatchObject({ equal: true, samePredictions: 1 });
+  expect(losses('classes', 'class-logit-mse').length).toBeGreaterThanOrEqual(3);
+  const student = await loadQuantizedModel(join(root, 'classes/student'));
+  for (const { bits } of student.weights.values()) expect(bits).toBe(5);
 });
 
 it('knows the names of a plug-in only when it is named', () => {
