@@ -22,8 +22,10 @@ for (const folder of process.argv.slice(2)) {
   const { fp32, ...students } = bytes;
   const [int8] = Object.values(students);
   const size = `fp32 ${(fp32 / 1e6).toFixed(1)} MB, int8 ${(int8 / 1e6).toFixed(1)} MB`;
+  const { trainTokensPerSecond: tokens } = results;
+  const speed = tokens === null ? '' : `training ${Math.round(tokens)} tokens/s; `;
   console.log(
-    `\n${size} (${((100 * int8) / fp32).toFixed(1)} %); training ${Math.round(results.trainTokensPerSecond)} tokens/s; ` +
+    `\n${size} (${((100 * int8) / fp32).toFixed(1)} %); ${speed}` +
       `peak memory ${(results.peakMemoryBytes / 1e9).toFixed(2)} GB; ${Math.round(results.seconds / 60)} min in all. ${results.machine}; ${results.backend}.\n`,
   );
 }

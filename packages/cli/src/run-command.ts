@@ -184,12 +184,16 @@ export function summary(results: Results, out: string): string {
   const sizes = Object.values(small).map(
     (bytes) => `quantized ${megabytes(bytes)} (${((100 * bytes) / fp32).toFixed(1)} %)`,
   );
+  const { trainTokensPerSecond } = results;
+  const memory = `peak memory ${megabytes(results.peakMemoryBytes)}; ${duration(results.seconds)} in all`;
   return [
     '',
     textTable(scoreTable(results.scores, results.config)),
     '',
     `Size on disk: fp32 ${megabytes(fp32)}, ${sizes.join(', ')}`,
-    `Training: ${Math.round(results.trainTokensPerSecond)} tokens/s; peak memory ${megabytes(results.peakMemoryBytes)}; ${duration(results.seconds)} in all`,
+    trainTokensPerSecond === null
+      ? `Nothing was trained; ${memory}`
+      : `Training: ${Math.round(trainTokensPerSecond)} tokens/s; ${memory}`,
     `Report: ${out}/report.html`,
     `Next: echo "your text" | sdq predict ${out}/student`,
   ].join('\n');

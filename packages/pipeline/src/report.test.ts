@@ -72,6 +72,11 @@ it('has the size by part where the run measured it, and the whole file always', 
   expect(page).toContain('<td>layers</td><td>0.9 MB</td><td>0.2 MB</td><td>20.0 %</td>');
 });
 
+it('has a training speed only where something was trained', () => {
+  expect(reportPage(results)).toContain('1,235 tokens/s');
+  expect(reportPage({ ...results, trainTokensPerSecond: null })).not.toMatch(/training speed|NaN/);
+});
+
 it('quotes the folder of the command that repeats the run', () => {
   expect(reportPage(results)).toContain(
     "sdq run --config 'runs/it'\\''s/config.json' --out 'runs/it'\\''s-again'",

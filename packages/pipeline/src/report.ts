@@ -293,9 +293,10 @@ function sizeRows(results: Results): string[][] {
 }
 
 function speedRows(results: Results): string[][] {
+  const { trainTokensPerSecond: speed } = results;
   return [
     ['', 'in this run'],
-    ['training speed', `${Math.round(results.trainTokensPerSecond).toLocaleString('en')} tokens/s`],
+    ...(speed === null ? [] : [['training speed', `${Math.round(speed).toLocaleString('en')} tokens/s`]]),
     ['peak memory', megabytes(results.peakMemoryBytes)],
     ...Object.entries(results.stageSeconds).map(([stage, seconds]) => [stage, `${seconds.toFixed(0)} s`]),
     ['whole run', `${results.seconds.toFixed(0)} s`],

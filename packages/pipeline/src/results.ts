@@ -44,8 +44,8 @@ export interface Results {
   readonly bytesByPart?: { readonly fp32: PartBytes; readonly [version: string]: PartBytes };
   /** By method: how the finished student's logits differ from those of the model that was trained. */
   readonly finish: Readonly<Record<string, FinishCheck>>;
-  /** Tokens of training text a second, over all stages. */
-  readonly trainTokensPerSecond: number;
+  /** Tokens of training text a second, over all stages; null where nothing was trained. */
+  readonly trainTokensPerSecond: number | null;
   /** The largest resident memory of the process. */
   readonly peakMemoryBytes: number;
   /** Wall time of the run, without set-up; a run that was interrupted adds its parts up. */

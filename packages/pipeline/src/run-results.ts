@@ -37,6 +37,7 @@ export async function runResults(
     Object.fromEntries([...dev].map(([language, set]) => [language, pick(set)]));
   const zeroShot = [...dev.keys()].filter((language) => language !== 'en');
   const trainings = Object.values(records).flatMap(({ training }) => (training ? [training] : []));
+  const trainingSeconds = sum(trainings.map(({ seconds }) => seconds));
   return {
     task: task.name,
     metric: task.metric,
@@ -59,7 +60,7 @@ export async function runResults(
       Object.entries(records).flatMap(([stage, { finish }]) => (finish ? [[stage, finish]] : [])),
     ),
     trainTokensPerSecond:
-      sum(trainings.map(({ tokens }) => tokens)) / sum(trainings.map(({ seconds }) => seconds)),
+      trainingSeconds > 0 ? sum(trainings.map(({ tokens }) => tokens)) / trainingSeconds : null,
     peakMemoryBytes: Math.max(...Object.values(records).map(({ peakMemoryBytes }) => peakMemoryBytes)),
     seconds: sum(Object.values(records).map(({ seconds }) => seconds)),
     stageSeconds: mapValues(records, ({ seconds }) => seconds),

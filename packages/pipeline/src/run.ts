@@ -321,11 +321,12 @@ class Run {
       path: join(this.shared ?? this.folder.path, 'teacher-cache', 'signal.cache'),
       maxBytes: teacherCache.bytes,
       type: teacherCache.type,
+      backend: this.environment.backend,
     });
     const { capacity, replaced } = cached.cache;
     if (replaced) {
       this.reporter.message(
-        'The teacher cache was of another teacher, other data or other taps: it is filled anew.',
+        'The teacher cache was of another teacher, other data, other taps or another backend: it is filled anew.',
       );
     }
     if (capacity < 1) {

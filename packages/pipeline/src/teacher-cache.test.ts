@@ -12,6 +12,7 @@ const lengths = [3, 5, 1, 4];
 const content = (type: CacheType, more: Partial<CacheContent> = {}): CacheContent => ({
   teacher: 'a',
   examples: 'b',
+  backend: 'cpu',
   type,
   parts: [
     { name: 'logits', width: 3, rows: 'example' },

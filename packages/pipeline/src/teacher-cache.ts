@@ -13,6 +13,8 @@ export interface CacheContent {
   /** SHA-256 of the teacher's weights, and of the tokenized examples. */
   readonly teacher: string;
   readonly examples: string;
+  /** What the teacher ran on. */
+  readonly backend: string;
   readonly type: CacheType;
   /** What of each example is kept, as rows of so many numbers: the logits first, then the taps. */
   readonly parts: readonly CachePart[];
@@ -27,7 +29,8 @@ export interface CachePart {
   readonly rows: 'tokens' | 'example';
 }
 
-const FORMAT = 1;
+/** 2: filled in groups that do not depend on the run that filled it. */
+const FORMAT = 2;
 /** The file begins with the content as JSON, padded with spaces to a multiple of this. */
 const PAGE_BYTES = 4096;
 const MAX_HEADER_BYTES = 2 ** 20;

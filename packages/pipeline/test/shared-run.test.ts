@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RunEvent } from '@sdq/core';
+import { useSdqCpu } from '@sdq/kernels-cpu';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { run } from '../src/run.ts';
@@ -13,9 +14,10 @@ const root = mkdtempSync(join(tmpdir(), 'sdq-shared-run-'));
 const shared = join(root, 'shared');
 const teacher = join(root, 'first/teacher');
 
+const recipe = { epochs: 1, learningRate: 5e-3, tokensPerBatch: 128 };
+
 async function start(out: string, more: Partial<RunOptions>, shared?: string) {
   const events: RunEvent[] = [];
-  const recipe = { epochs: 1, learningRate: 5e-3, tokensPerBatch: 128 };
   const config = resolveRunConfig({
     task: 'NC',
     data: join(root, 'xglue'),
@@ -26,7 +28,7 @@ async function start(out: string, more: Partial<RunOptions>, shared?: string) {
     quantized: recipe,
     ...more,
   });
-  const results = await run(config, recorder(events), { backend: 'cpu', shared });
+  const results = await run(config, recorder(events), { backend: tf.getBackend(), shared });
   return { results, scored: events.filter(({ event }) => event === 'scores').map(({ stage }) => stage) };
 }
 
@@ -59,6 +61,32 @@ it('scores a given teacher once for the runs that share a folder, which end as r
   for (const name of ['student/model.safetensors', 'predictions/fp32/NC/de.prediction']) {
     expect(file('two', name).equals(file('alone', name)), name).toBe(true);
   }
+});
+
+it('gives the same student, whoever filled the cache: another method, another seed, or another run', async () => {
+  // Its products of few rows sum in another order than those of many.
+  await useSdqCpu();
+  const wide = join(root, 'wide');
+  await writeTinyModel(wide, 64, { kind: 'sequence-classification', labels: ['farm', 'sea', 'sky'] });
+  const teacherCache = { bytes: 1e7, type: 'fp32' } as const;
+  const small = { model: wide, teacher: wide, teacherCache, quantized: { ...recipe, tokensPerBatch: 16 } };
+  const distilled: Partial<RunOptions> = { ...small, methods: ['sdq'], trainLimit: 60 };
+  const student = (name: string) => file(name, 'student/model.safetensors');
+  await start('cpu alone', { ...distilled, seed: 1 });
+  await start('cpu after mse', { ...distilled, seed: 1, methods: ['sdq-mse', 'sdq'] });
+  const common = join(root, 'cpu shared');
+  await start('cpu seed 0', { ...distilled, quantized: recipe }, common);
+  await start('cpu seed 1', { ...distilled, seed: 1 }, common);
+  await start('cpu batches', { ...distilled, seed: 1, quantized: recipe });
+  expect(student('cpu after mse').equals(student('cpu alone'))).toBe(true);
+  expect(student('cpu seed 1').equals(student('cpu alone'))).toBe(true);
+  expect(student('cpu batches').equals(student('cpu alone'))).toBe(false);
+  await tf.setBackend('cpu');
+});
+
+it('gives no speed of training where nothing was trained', async () => {
+  const { results } = await start('untrained', { teacher, methods: ['ptq'] });
+  expect(results.trainTokensPerSecond).toBeNull();
 });
 
 it('scores it again on other examples', async () => {
