@@ -1,3 +1,4 @@
+import { listed } from '@sdq/core';
 import { checkData, type SplitReport } from '@sdq/xglue';
 import { textTable } from './text-table.ts';
 
@@ -23,6 +24,7 @@ export function dataCheckCommand(folder: string, flags: { json?: boolean }): voi
       const unnamed = unreadable - problems.length;
       if (unnamed > 0) process.stdout.write(`... and ${unnamed} more in the same file.\n`);
     }
+    for (const problem of report.problems) process.stdout.write(`${problem}\n`);
     if (report.absentTasks.length > 0)
       process.stdout.write(`Tasks without a folder: ${report.absentTasks.join(', ')}\n`);
     if (report.absentLanguages.length > 0) {
@@ -30,7 +32,9 @@ export function dataCheckCommand(folder: string, flags: { json?: boolean }): voi
     }
   }
   // As a linter does: lines that do not parse are a mistake in the data.
-  if (report.splits.some(({ unreadable }) => unreadable > 0)) process.exitCode = 2;
+  if (report.problems.length > 0 || report.splits.some(({ unreadable }) => unreadable > 0)) {
+    process.exitCode = 2;
+  }
 }
 
 function row(split: SplitReport): string[] {
@@ -46,7 +50,7 @@ function row(split: SplitReport): string[] {
     String(split.unreadable),
     labels
       .slice(0, 3)
-      .map(([label, count]) => `${label} ${count}`)
+      .map(([label, count]) => `${listed([label])} ${count}`)
       .join(', '),
   ];
 }

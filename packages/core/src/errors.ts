@@ -1,3 +1,5 @@
+import { listed, quoted } from './bounded-text.ts';
+
 /** What went wrong, as a stable name that programs can branch on. */
 export type SdqErrorCode =
   | 'path-not-found'
@@ -19,8 +21,14 @@ export type SdqErrorCode =
   | 'unavailable'
   | 'interrupted';
 
+/** In UTF-16 units: a long path and a sentence fit. */
+const MAX_MESSAGE = 2000;
+/** What stays of the end, where a message says what to do. */
+const MESSAGE_END = 400;
+
 /**
- * An error that the caller can act on: one sentence that names what is at fault and what to do.
+ * An error that the caller can act on: one sentence, of at most 2,005 characters, that names what is at fault and what
+ * to do.
  *
  * @example
  * ```ts
@@ -38,7 +46,7 @@ export class SdqError extends Error {
     message: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(bounded(message), options);
   }
 }
 
@@ -53,5 +61,11 @@ export class SdqError extends Error {
  * ```
  */
 export function unknownName(kind: string, name: string, known: readonly string[]): SdqError {
-  return new SdqError('unknown-name', `Unknown ${kind} "${name}": choose one of ${known.join(', ')}.`);
+  return new SdqError('unknown-name', `Unknown ${kind} ${quoted(name)}: choose one of ${listed(known, 40)}.`);
+}
+
+/** What a message may hold of a file or of another program's error has no bound of its own: the middle goes. */
+function bounded(message: string): string {
+  if (message.length <= MAX_MESSAGE) return message;
+  return `${message.slice(0, MAX_MESSAGE - MESSAGE_END)} ... ${message.slice(-MESSAGE_END)}`;
 }

@@ -1,3 +1,4 @@
+export { listed, quoted } from './bounded-text.ts';
 export { joinBlocks } from './codebook.ts';
 export type { DistillationContext, DistillationLoss, EncoderShape, Taps } from './distillation.ts';
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';

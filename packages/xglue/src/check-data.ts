@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import type { Example } from './examples.ts';
-import { findSplit, listLanguages } from './layout.ts';
+import { findSplit, listLanguages, noSplit } from './layout.ts';
 import type { DataNote, ReadEvents } from './lines.ts';
 import { NoteCounter } from './note-counter.ts';
 import { streamWith } from './read-split.ts';
@@ -37,6 +37,8 @@ export interface SplitReport {
 /** What a data folder holds and lacks. */
 export interface DataReport {
   readonly splits: readonly SplitReport[];
+  /** The tasks whose folder has none of the benchmark's files, one sentence each that says what it has. */
+  readonly problems: readonly string[];
   /** The tasks without a folder. */
   readonly absentTasks: readonly TaskName[];
   /** The official languages that a task with a folder lacks, by split: "POS dev th". */
@@ -80,7 +82,10 @@ export function checkData(folder: string): DataReport {
     });
   });
   const absentTasks = tasks.filter((info) => !present.includes(info)).map(({ name }) => name);
-  return { splits, absentTasks, absentLanguages };
+  const problems = present
+    .filter(({ name }) => !splits.some(({ task }) => task === name))
+    .map((info) => noSplit(folder, info, 'train').message);
+  return { splits, problems, absentTasks, absentLanguages };
 }
 
 function checkSplit(

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { SdqError } from '@sdq/core';
-import { badLine, type ReadEvents, unreadable } from './lines.ts';
+import { badLine, type ReadEvents, requireText, unreadable } from './lines.ts';
 
 /** The JSON value that a UTF-8 file holds. */
 export function readJson(file: string, events: ReadEvents): unknown {
@@ -11,6 +11,7 @@ export function readJson(file: string, events: ReadEvents): unknown {
   } catch (error) {
     throw unreadable(file, error);
   }
+  requireText(file, bytes.subarray(0, 512));
   if (!isUtf8(bytes)) throw new SdqError('bad-data', `${file} is not valid UTF-8: convert it to UTF-8.`);
   let text = bytes.toString('utf8');
   if (text.startsWith('\uFEFF')) {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SdqError, unknownName } from '@sdq/core';
+import { folderContents } from './file-kind.ts';
 import { readLines, strictly } from './lines.ts';
 import { type SplitName, type Task, task, tasks } from './tasks.ts';
 
@@ -54,9 +55,20 @@ export function findSplit(folder: string, info: Task, language: string, split: S
   const languages = listLanguages(folder, info.name, split).map((found) => found.language);
   if (languages.includes(language)) return { file: combinedFile(folder, split), combined: true };
   if (languages.length === 0) {
-    throw new SdqError('path-not-found', `No ${split} split of ${info.name}: expected ${file}.`);
+    throw noSplit(folder, info, split, file);
   }
   throw unknownName(`${info.name} ${split} language`, language, languages);
+}
+
+/** The error for a split that a folder lacks, with what the task's folder has instead. */
+export function noSplit(
+  folder: string,
+  info: Task,
+  split: SplitName,
+  file = join(folder, info.files[split].replaceAll('{language}', 'en')),
+): SdqError {
+  const found = folderContents(join(folder, info.name));
+  return new SdqError('path-not-found', `No ${split} split of ${info.name}: expected ${file}, but ${found}.`);
 }
 
 function checkSplit(split: string): void {

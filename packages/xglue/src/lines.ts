@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { SdqError } from '@sdq/core';
+import { foreignKind } from './file-kind.ts';
 
 /** Something odd in a file that reading tolerates. */
 export interface DataNote {
@@ -36,9 +37,15 @@ export interface Line {
 const CHUNK_BYTES = 1 << 16;
 /** No line of the benchmark comes near; a longer one means that the file is not text. */
 const MAX_LINE_BYTES = 1 << 24;
+/** Enough to tell by what a file is. */
+const HEAD_BYTES = 512;
 const NEWLINE = 10;
 
-/** The lines of a UTF-8 file, one at a time, without its byte order mark and carriage returns. */
+/**
+ * The lines of a UTF-8 file, one at a time, without its byte order mark and carriage returns.
+ *
+ * @throws SdqError 'bad-data' that says what the file is, where it is compressed, UTF-16, a web page, ...
+ */
 export function* readLines(file: string, events: ReadEvents): Generator<Line> {
   let descriptor: number;
   try {
@@ -61,6 +68,7 @@ export function* readLines(file: string, events: ReadEvents): Generator<Line> {
     for (;;) {
       const count = readChunk(descriptor, chunk, file);
       if (count === 0) break;
+      if (number === 0 && heldBytes === 0) requireText(file, chunk.subarray(0, Math.min(count, HEAD_BYTES)));
       let start = 0;
       for (;;) {
         const newline = chunk.subarray(0, count).indexOf(NEWLINE, start);
@@ -84,6 +92,12 @@ export function* readLines(file: string, events: ReadEvents): Generator<Line> {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** @throws SdqError 'bad-data' that says what a file is, by its first bytes, unless it may be UTF-8 text */
+export function requireText(file: string, head: Uint8Array): void {
+  const kind = foreignKind(head);
+  if (kind !== undefined) throw new SdqError('bad-data', `${file} ${kind}.`);
 }
 
 function readChunk(descriptor: number, chunk: Buffer, file: string): number {

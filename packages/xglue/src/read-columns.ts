@@ -1,4 +1,6 @@
+import { listed, type SdqError } from '@sdq/core';
 import type { TextExample } from './examples.ts';
+import { isHeader, isJsonLine, looksLikeCsv } from './file-kind.ts';
 import { badLine, type Line, readLines } from './lines.ts';
 import { checkLabel, type ReadRequest } from './read-request.ts';
 
@@ -17,7 +19,9 @@ export function* readColumns(request: ReadRequest): Generator<TextExample> {
   const layout = layoutOf(request);
   for (const line of readLines(request.source.file, request.events)) {
     if (layout.header && line.number === 1) checkHeader(request, layout, line);
-    else if (line.text.trim() === '' && layout.header) {
+    else if (line.number === 1 && isHeader(line.text.split('\t'))) {
+      request.events.fail(headerError(request.source.file, line.text.split('\t')));
+    } else if (line.text.trim() === '' && layout.header) {
       request.events.note({ kind: 'blank-line', file: request.source.file, line: line.number });
     } else {
       const example = readLine(request, layout, line);
@@ -33,8 +37,7 @@ function readLine(request: ReadRequest, layout: ColumnLayout, line: Line): TextE
   const needed = layout.columns.length;
   const unlabelled = request.unlabelled && fields.length === needed - 1 && layout.label === needed - 1;
   if (!unlabelled && (fields.length < needed || (fields.length > needed && !layout.open))) {
-    const expected = `expected ${needed} (${layout.columns.join(', ')})`;
-    events.fail(badLine(source.file, line.number, `has ${count(fields.length, 'column')}: ${expected}`));
+    events.fail(badLine(source.file, line.number, notColumns(line.text, layout.columns)));
     return undefined;
   }
   const texts = layout.texts.map((column) => fields[column]!.trim());
@@ -48,7 +51,8 @@ function readLine(request: ReadRequest, layout: ColumnLayout, line: Line): TextE
   }
   const query = request.info.kind === 'ranking' ? { query: fields[0]! } : {};
   if (unlabelled) return { kind: 'text', texts: kept, label: '', ...query };
-  const label = checkLabel(request, canonical(fields[layout.label]!.trim()), line.number);
+  const given = canonical(fields[layout.label]!.trim());
+  const label = checkLabel(request, given, line.number, swapped(request, layout, fields));
   return label === undefined ? undefined : { kind: 'text', texts: kept, label, ...query };
 }
 
@@ -63,6 +67,28 @@ function layoutOf(request: ReadRequest): ColumnLayout {
   }
   if (request.info.name === 'PAWSX') return { ...plain, header: true, texts: [1, 2] };
   return { ...plain, header: request.info.name === 'XNLI' && request.split === 'train' };
+}
+
+/** What a line has instead of a task's columns. */
+export function notColumns(text: string, columns: readonly string[]): string {
+  const expected = `expected ${columns.length} (${columns.join(', ')})`;
+  if (isJsonLine(text)) return `is JSON: ${expected} columns divided by tabs`;
+  const found = `has ${count(text.split('\t').length, 'column')}: ${expected}`;
+  return looksLikeCsv(text) ? `${found} divided by tabs, and this looks like CSV` : found;
+}
+
+/** The error for a first line that names the columns, in a file that should have none. */
+export function headerError(file: string, fields: readonly string[]): SdqError {
+  const names = listed(fields.map((field) => field.trim()));
+  return badLine(file, 1, `is a header (${names}), and the file should have none: delete the line`);
+}
+
+/** A hint for a line whose label is none: another column that has one. */
+function swapped({ labels }: ReadRequest, layout: ColumnLayout, fields: readonly string[]): string {
+  const column = fields.findIndex((field) => labels.has(canonical(field.trim())));
+  return column < 0
+    ? ''
+    : `, as column ${column + 1} has: the columns should be ${layout.columns.join(', ')}`;
 }
 
 /** A file whose header was cut off would silently lose its first example. */

@@ -1,4 +1,4 @@
-import { SdqError } from '@sdq/core';
+import { listed, quoted, SdqError } from '@sdq/core';
 import type { SplitSource } from './layout.ts';
 import type { ReadEvents } from './lines.ts';
 import type { SplitName, Task } from './tasks.ts';
@@ -14,13 +14,17 @@ export interface ReadRequest {
   readonly events: ReadEvents;
 }
 
-/** The label if it is among those allowed; else the failure is told and the result is undefined. */
-export function checkLabel(request: ReadRequest, label: string, line: number): string | undefined {
+/**
+ * The label if it is among those allowed; else the failure is told and the result is undefined.
+ *
+ * @param hint - what else the message should say
+ */
+export function checkLabel(request: ReadRequest, label: string, line: number, hint = ''): string | undefined {
   if (request.labels.has(label)) return label;
-  const known = [...request.labels].join(', ');
   const where = `${request.source.file}:${line}`;
+  const known = listed(request.labels);
   request.events.fail(
-    new SdqError('bad-label', `${where} has the label "${label}": expected one of ${known}.`),
+    new SdqError('bad-label', `${where} has the label ${quoted(label)}: expected one of ${known}${hint}.`),
   );
   return undefined;
 }

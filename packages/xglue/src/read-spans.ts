@@ -1,4 +1,4 @@
-import { SdqError } from '@sdq/core';
+import { quoted, SdqError } from '@sdq/core';
 import type { SpanAnswer, SpanExample } from './examples.ts';
 import { isRecord, readJson } from './json-file.ts';
 import type { ReadRequest } from './read-request.ts';
@@ -61,7 +61,7 @@ function readAnswers(
     }
     const start = unitOffset(context, at);
     if (!context.startsWith(text, start)) {
-      tell(request, where, `has the answer "${text}", which its context does not have at ${at}`);
+      tell(request, where, `has the answer ${quoted(text)}, which its context does not have at ${at}`);
       return undefined;
     }
     read.push({ text, start });

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { SdqError, unknownName } from '@sdq/core';
+import { quoted, SdqError, unknownName } from '@sdq/core';
 import type { Example } from './examples.ts';
 import { taskLabels } from './labels.ts';
 import { listLanguages } from './layout.ts';
@@ -154,7 +154,7 @@ function labelWarnings(
   const known = new Set([...labels, ...(info.kind === 'token' ? ['O'] : [])]);
   const unknown = predictions.flat().filter((label) => !known.has(label));
   if (unknown.length === 0) return [];
-  const kinds = [...new Set(unknown)].slice(0, 5).map((label) => `"${label}"`);
+  const kinds = [...new Set(unknown)].slice(0, 5).map((label) => quoted(label));
   return [`${file} has ${plural(unknown.length, 'label')} outside the set: ${kinds.join(', ')}.`];
 }
 

@@ -1,4 +1,4 @@
-import { SdqError } from '@sdq/core';
+import { quoted, SdqError } from '@sdq/core';
 import type { Example, TextExample, WordsExample } from './examples.ts';
 import { spansOf, targetsOf, textsOf, wordsOf } from './gold.ts';
 import { answerF1 } from './metrics/answer-match.ts';
@@ -162,7 +162,7 @@ function groupGains(gold: readonly TextExample[], predictions: readonly string[]
 function rating(prediction: string): number {
   const value = prediction.trim() === '' ? Number.NaN : Number(prediction);
   if (Number.isNaN(value)) {
-    throw new SdqError('bad-label', `WPR predictions are numbers, but one is "${prediction}".`);
+    throw new SdqError('bad-label', `WPR predictions are numbers, but one is ${quoted(prediction)}.`);
   }
   return value;
 }
