@@ -47,10 +47,10 @@ for (const [site, gram] of calibration) {
   const floats = weight.dataSync();
   const started = performance.now();
   const cells = GRANULARITIES.flatMap((granularity, i) => {
-    const [nearest, found] = [
-      weightQuantizer(4, granularity).quantize(weight),
-      gptq(floats, weight.shape, gram, 4, granularity),
-    ].map((rows) => outputError(floats, dequantizeRows(rows).dataSync(), held.get(site)));
+    const quantizer = weightQuantizer(4, granularity);
+    const [nearest, found] = [quantizer.quantize(weight), gptq(weight, gram, quantizer)].map((rows) =>
+      outputError(floats, dequantizeRows(rows).dataSync(), held.get(site)),
+    );
     compared += 1;
     if (found >= nearest) worse += 1;
     shares[i].push(found / nearest);

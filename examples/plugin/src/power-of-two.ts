@@ -33,6 +33,8 @@ export function powerOfTwo(bits: number): WeightQuantizer {
     name: `int${bits}-power-of-two`,
     bits,
     granularity: 'channel',
+    // What "quantize" can give: GPTQ and AdaRound choose among these.
+    levels: Array.from({ length: 2 * limit + 1 }, (_, i) => i - limit),
 
     // What training sees. The gradient passes straight through, as if nothing were rounded.
     fakeQuantize(weight, site) {

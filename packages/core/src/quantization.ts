@@ -45,6 +45,11 @@ export interface WeightQuantizer {
   readonly name: string;
   readonly bits: number;
   readonly granularity: Granularity;
+  /**
+   * The integers that {@link quantize} can give, ascending, two or more. With its scales they are the quantizer's grid, so that
+   * GPTQ and AdaRound round to it; without them these refuse the quantizer.
+   */
+  readonly levels?: readonly number[];
   /** The weight as the grid holds it, as floats, with a straight-through gradient; `site` is for errors. */
   fakeQuantize(weight: Tensor, site?: Site): Tensor;
   /** The integers and scales to store. */

@@ -33,6 +33,7 @@ const quantizer = z.looseObject({
   name,
   bits: z.int().min(1).max(8),
   granularity: z.union([z.enum(['tensor', 'channel']), z.strictObject({ group: z.int().min(1) })]),
+  levels: z.array(z.int().min(-127).max(127)).min(2).optional(),
   fakeQuantize: isFunction,
   quantize: isFunction,
   linear: isFunction.optional(),

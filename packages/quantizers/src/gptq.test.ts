@@ -6,7 +6,7 @@ import { adaRound } from './adaround.ts';
 import { gptq } from './gptq.ts';
 import { Gram, outputError } from './gram.ts';
 import { reverseCholesky } from './reverse-cholesky.ts';
-import { floatsOf, weightQuantizer } from './weight-quantizers.ts';
+import { floatsOf, perChannel, perGroup, perTensor, weightQuantizer } from './weight-quantizers.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -38,6 +38,7 @@ function gramOf(x: tf.Tensor2D): Gram {
 const weight = normals(ROWS * COLUMNS, 5);
 const shape = [ROWS, COLUMNS] as const;
 const x = () => inputs(6);
+const matrix = () => tf.tensor2d(weight, [...shape]);
 
 describe('Gram', () => {
   it('is X^T X, and the error through it is that of the outputs', () => {
@@ -93,13 +94,11 @@ function textbook(bits: number, damping: number, order: number[], group: number)
     const original = [...weight.subarray(row * n, (row + 1) * n)];
     const qMax = 2 ** (bits - 1) - 1;
     const scales: number[] = [];
-    const identity = order.every((column, i) => column === i);
     let inverse = invert(h);
     for (let i = 0; i < n; i++) {
       const index = Math.floor(order[i]! / group);
-      const source = identity ? w : original;
       scales[index] ??= Math.fround(
-        Math.max(...source.slice(index * group, (index + 1) * group).map(Math.abs)) / qMax,
+        Math.max(...original.slice(index * group, (index + 1) * group).map(Math.abs)) / qMax,
       );
       const scale = scales[index]!;
       const q = Math.max(-qMax, Math.min(qMax, roundHalfEven(w[i]! / scale)));
@@ -138,7 +137,7 @@ describe('gptq', () => {
     ['per channel', 'channel', COLUMNS],
     ['per group', { group: 16 }, 16],
   ] as const)('%s gives the integers of the textbook', (_, granularity, group) => {
-    const actual = gptq(weight, shape, gramOf(x()), 4, granularity);
+    const actual = gptq(matrix(), gramOf(x()), weightQuantizer(4, granularity));
     expect([...actual.values]).toEqual([...textbook(4, 0.01, identity, group)]);
   });
 
@@ -149,7 +148,10 @@ describe('gptq', () => {
     const gram = gramOf(x());
     const energy = (i: number) => gram.matrix[i * (COLUMNS + 1)]!;
     const order = [...identity].sort((a, b) => energy(b) - energy(a));
-    const actual = gptq(weight, shape, gram, 3, granularity, { activationOrder: true, damping: 0.05 });
+    const actual = gptq(matrix(), gram, weightQuantizer(3, granularity), {
+      activationOrder: true,
+      damping: 0.05,
+    });
     expect([...actual.values]).toEqual([...textbook(3, 0.05, order, group)]);
   });
 
@@ -159,7 +161,7 @@ describe('gptq', () => {
       const nearest = weightQuantizer(bits, granularity).quantize(tf.tensor2d(weight, [...shape]));
       const error = (rows: typeof nearest) => outputError(weight, floatsOf(rows), gram);
       for (const activationOrder of [false, true]) {
-        const found = gptq(weight, shape, gram, bits, granularity, { activationOrder });
+        const found = gptq(matrix(), gram, weightQuantizer(bits, granularity), { activationOrder });
         expect(error(found)).toBeLessThan(0.8 * error(nearest));
         expect(found.scales.length).toBe(nearest.scales.length);
       }
@@ -168,10 +170,10 @@ describe('gptq', () => {
 
   it('rounds to nearest where the inputs are all zero or independent', () => {
     const nearest = weightQuantizer(4, 'channel').quantize(tf.tensor2d(weight, [...shape]));
-    expect(gptq(weight, shape, new Gram(COLUMNS), 4, 'channel').values).toEqual(nearest.values);
+    expect(gptq(matrix(), new Gram(COLUMNS), perChannel(4)).values).toEqual(nearest.values);
     const independent = new Gram(COLUMNS);
     for (let i = 0; i < COLUMNS; i++) independent.matrix[i * (COLUMNS + 1)] = i + 1;
-    expect(gptq(weight, shape, independent, 4, 'channel').values).toEqual(nearest.values);
+    expect(gptq(matrix(), independent, perChannel(4)).values).toEqual(nearest.values);
   });
 
   it('takes weights that break careless arithmetic', () => {
@@ -179,7 +181,7 @@ describe('gptq', () => {
     const all = Float32Array.from(rows.flatMap(({ row }) => [...row]));
     const gram = gramOf(x());
     for (const bits of [8, 4, 2, 1]) {
-      const { values, scales } = gptq(all, [rows.length, COLUMNS], gram, bits, 'channel');
+      const { values, scales } = gptq(tf.tensor2d(all, [rows.length, COLUMNS]), gram, perChannel(bits));
       const limit = Math.max(1, 2 ** (bits - 1) - 1);
       expect(values.every((value) => Math.abs(value) <= limit)).toBe(true);
       expect(scales.every((scale) => scale >= 0 && Number.isFinite(scale))).toBe(true);
@@ -189,21 +191,11 @@ describe('gptq', () => {
 
   it('refuses what does not fit', () => {
     const gram = gramOf(x());
-    expect(() => gptq(weight, shape, gram, 4, 'channel', { damping: 0 })).toThrow('damping');
-    expect(() => gptq(weight, shape, gram, 4, { group: 48 }, {}, 'a.key')).toThrow('"a.key"');
-    expect(() => gptq(weight, shape, new Gram(3), 4, 'channel')).toThrow('3 inputs');
-    expect(() => gptq(weight, shape, gram, 0, 'channel')).toThrow('0 bits');
-    expect(() =>
-      gptq(
-        weight.map(() => Number.NaN),
-        shape,
-        gram,
-        4,
-        'channel',
-        {},
-        'a.key',
-      ),
-    ).toThrow('"a.key"');
+    const four = perChannel(4);
+    expect(() => gptq(matrix(), gram, four, { damping: 0 })).toThrow('damping');
+    expect(() => gptq(matrix(), gram, perGroup(4, 48), {}, 'a.key')).toThrow('"a.key"');
+    expect(() => gptq(matrix(), new Gram(3), four)).toThrow('3 inputs');
+    expect(() => gptq(tf.fill([ROWS, COLUMNS], Number.NaN), gram, four, {}, 'a.key')).toThrow('"a.key"');
   });
 });
 
@@ -211,7 +203,7 @@ describe('adaRound', () => {
   it.each([4, 3, 2])('at %i bits changes the outputs less than rounding to nearest', (bits) => {
     const gram = gramOf(x());
     for (const granularity of ['channel', { group: 32 }] satisfies Granularity[]) {
-      const found = adaRound(weight, shape, gram, bits, granularity);
+      const found = adaRound(matrix(), gram, weightQuantizer(bits, granularity));
       const error = (level: (i: number) => number) =>
         outputError(
           weight,
@@ -234,16 +226,16 @@ describe('adaRound', () => {
   });
 
   it('rounds to nearest what the inputs say nothing of, and leaves no tensor', () => {
+    const w = matrix();
     const before = tf.memory().numTensors;
-    const { values } = adaRound(weight, shape, new Gram(COLUMNS), 4, 'channel');
-    adaRound(weight, shape, Object.assign(new Gram(COLUMNS), { count: 1 }), 4, 'tensor', { steps: 3 });
+    const { values } = adaRound(w, new Gram(COLUMNS), perChannel(4));
+    adaRound(w, Object.assign(new Gram(COLUMNS), { count: 1 }), perTensor(4), { steps: 3 });
     expect(tf.memory().numTensors).toBe(before);
     expect(values).toEqual(weightQuantizer(4, 'channel').quantize(tf.tensor2d(weight, [...shape])).values);
   });
 
   it('refuses what does not fit', () => {
-    expect(() => adaRound(weight, shape, gramOf(x()), 1, 'channel')).toThrow('1 bits');
-    expect(() => adaRound(weight, shape, gramOf(x()), 4, 'channel', { steps: 0 })).toThrow('steps');
-    expect(() => adaRound(weight, shape, new Gram(3), 4, 'channel')).toThrow('3 inputs');
+    expect(() => adaRound(matrix(), gramOf(x()), perChannel(4), { steps: 0 })).toThrow('steps');
+    expect(() => adaRound(matrix(), new Gram(3), perChannel(4))).toThrow('3 inputs');
   });
 });

@@ -62,30 +62,64 @@ export class Gram {
  * ```
  */
 export function outputError(weight: ArrayLike<number>, changed: ArrayLike<number>, gram: Gram): number {
-  const { size, matrix, count } = gram;
-  if (count === 0) return 0;
-  const change = new Float64Array(size);
-  let error = 0;
-  for (let start = 0; start < weight.length; start += size) {
-    for (let i = 0; i < size; i++) change[i] = weight[start + i]! - changed[start + i]!;
+  if (gram.count === 0) return 0;
+  return rowErrors(weight, changed, gram).reduce((sum, error) => sum + error, 0) / gram.count;
+}
+
+/** Rows that are handled together, so that they and a row of the Gram matrix stay in a core's cache. */
+export const ROWS_TOGETHER = 32;
+
+/** The squared error of each output, summed over tokens. */
+export function rowErrors(
+  weight: ArrayLike<number>,
+  changed: ArrayLike<number>,
+  { size, matrix }: Gram,
+): Float64Array {
+  const rows = weight.length / size;
+  const errors = new Float64Array(rows);
+  const changes = Array.from({ length: Math.min(rows, ROWS_TOGETHER) }, () => new Float64Array(size));
+  for (let first = 0; first < rows; first += ROWS_TOGETHER) {
+    const count = Math.min(ROWS_TOGETHER, rows - first);
+    for (let row = 0; row < count; row++) {
+      const start = (first + row) * size;
+      for (let i = 0; i < size; i++) changes[row]![i] = weight[start + i]! - changed[start + i]!;
+    }
     for (let i = 0; i < size; i++) {
-      if (change[i] === 0) continue;
-      // The matrix is symmetric: the diagonal once, the rest twice.
-      let sum = 0;
-      for (let j = i + 1; j < size; j++) sum += matrix[i * size + j]! * change[j]!;
-      error += change[i]! * (matrix[i * size + i]! * change[i]! + 2 * sum);
+      for (let row = 0; row < count; row++) {
+        const change = changes[row]!;
+        if (change[i] === 0) continue;
+        // The matrix is symmetric: the diagonal once, the rest twice.
+        const rest = dot(matrix, i * size, change, i + 1, size);
+        errors[first + row]! += change[i]! * (matrix[i * size + i]! * change[i]! + 2 * rest);
+      }
     }
   }
-  return Math.max(0, error) / count;
+  return errors.map((error) => Math.max(0, error));
+}
+
+/** The sum of matrix[start + k] * vector[k] over k in [from, to). */
+export function dot(
+  matrix: Float64Array,
+  start: number,
+  vector: Float64Array,
+  from: number,
+  to: number,
+): number {
+  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  let k = from;
+  for (; k + 3 < to; k += 4) {
+    s0 += matrix[start + k]! * vector[k]!;
+    s1 += matrix[start + k + 1]! * vector[k + 1]!;
+    s2 += matrix[start + k + 2]! * vector[k + 2]!;
+    s3 += matrix[start + k + 3]! * vector[k + 3]!;
+  }
+  for (; k < to; k++) s0 += matrix[start + k]! * vector[k]!;
+  return s0 + s1 + s2 + s3;
 }
 
 /** Throws unless a weight [out, in] and the Gram matrix of its inputs fit each other. */
-export function checkGram(
-  gram: Gram,
-  weight: ArrayLike<number>,
-  shape: readonly [rows: number, columns: number],
-): void {
-  if (gram.size !== shape[1] || weight.length !== shape[0] * shape[1]) {
+export function checkGram(gram: Gram, { shape }: { readonly shape: readonly number[] }): void {
+  if (shape.length !== 2 || gram.size !== shape[1]) {
     throw new SdqError('bad-shape', `A Gram matrix of ${gram.size} inputs does not fit a weight [${shape}].`);
   }
 }

@@ -1,7 +1,13 @@
 import { type Granularity, type QuantizedRows, SdqError, type Site, type WeightQuantizer } from '@sdq/core';
 import { roundHalfEven } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { checkWeightBits, elementsPerScale, largestLevel, nearestLevel } from './weight-grid.ts';
+import {
+  checkWeightBits,
+  elementsPerScale,
+  largestLevel,
+  nearestLevel,
+  symmetricLevels,
+} from './weight-grid.ts';
 
 /** The integers of a grid whose step is learned; zero is 0. */
 export interface StepLevels {
@@ -124,6 +130,7 @@ import * as tf from '@tensorflow/tfjs';
  */
 export class LearnedStepQuantizer implements WeightQuantizer {
   readonly name: string;
+  readonly levels: readonly number[];
   /** [steps], a row's groups after one another. */
   readonly steps: tf.Variable;
 
@@ -142,6 +149,7 @@ export class LearnedStepQuantizer implements WeightQuantizer {
     const size = elementsPerScale(granularity, weight.shape as [number, number], site);
     const each = typeof granularity === 'string' ? granularity : `group-${granularity.group}`;
     this.name = `lsq${bits}-per-${each}`;
+    this.levels = symmetricLevels(bits);
     this.steps = tf.tidy(() => tf.variable(tf.tensor1d(initialSteps(weight.dataSync(), size, this.qMax))));
   }
 

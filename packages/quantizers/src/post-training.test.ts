@@ -95,6 +95,20 @@ describe('quantize', () => {
     },
   );
 
+  it.each(['gptq', 'adaround'] as const)('%s refuses a grid that it does not know', async (rounding) => {
+    const { levels: _, ...silent } = perChannel(4);
+    const plan: Plan = [
+      { match: 'a.*', weight: perChannel(4) },
+      { match: 'b.*', weight: { ...silent, name: 'silent' } },
+    ];
+    const [model, batches] = [tinyEncoder('post-norm'), tinyBatches(1)];
+    const before = tf.memory().numTensors;
+    await expect(quantize(model, batches, plan, { rounding })).rejects.toThrow(
+      'The quantizer "silent" of "b.gate" does not state its levels',
+    );
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('gptq in groups, a layer a pass, with the order of activations', async () => {
     const plan: Plan = [{ match: '**', weight: perGroup(3, 16) }];
     const options = {

@@ -13,6 +13,7 @@ import { gridForRange } from './affine-grid.ts';
 import { calibrate } from './calibrate.ts';
 import { type GptqOptions, gptq } from './gptq.ts';
 import { Gram } from './gram.ts';
+import { requireLevels } from './level-grid.ts';
 import type { ObserverName } from './observers.ts';
 import { fakeQuantizePerToken } from './per-token.ts';
 import {
@@ -84,7 +85,8 @@ const SAMPLE_ROWS = 256;
  *
  * @param batches - iterated several times
  * @throws SdqError `bad-plan` when a rule matches no site of the model; `empty-data` without batches; `bad-value` when
- * a weight or activation is not finite: names the site; `bad-option`
+ * a weight or activation is not finite: names the site; `bad-option`, for GPTQ or AdaRound with a quantizer that states no
+ * levels too: names it and the site
  *
  * @example
  * ```ts
@@ -131,6 +133,13 @@ class PostTraining<Batch> {
   async all(): Promise<PostTrainingResult> {
     const { rounding = 'nearest', smoothQuant, biasCorrection, observer = 'min-max' } = this.options;
     const shared = this.trace();
+    if (rounding !== 'nearest') {
+      // Found here rather than after minutes of calibration.
+      for (const site of shared.flatMap(({ sites }) => sites)) {
+        const quantizer = this.plan.get(site)?.weight;
+        if (quantizer) requireLevels(quantizer, site);
+      }
+    }
     if (smoothQuant) await this.smooth(shared, smoothQuant.alpha);
     const ranges = await calibrate(this.calibrated(), this.batches, this.plan, [observer]);
     const grids = gridsForRanges(ranges[observer], this.plan);
@@ -280,12 +289,11 @@ class PostTraining<Batch> {
   private roundOne(site: Site, gram: Gram, rounding: 'gptq' | 'adaround'): void {
     const name = `${site}.weight`;
     const weight = this.parameters.get(name)!;
-    const { bits, granularity } = this.plan.get(site)!.weight!;
-    const [values, shape] = [weight.dataSync(), weight.shape as [number, number]];
+    const quantizer = this.plan.get(site)!.weight!;
     const rows =
       rounding === 'gptq'
-        ? gptq(values, shape, gram, bits, granularity, this.options.gptq, site)
-        : adaRound(values, shape, gram, bits, granularity, this.options.adaRound, site);
+        ? gptq(weight, gram, quantizer, this.options.gptq, site)
+        : adaRound(weight, gram, quantizer, this.options.adaRound, site);
     this.weights.set(name, rows);
     this.replace(name, dequantizeRows(rows));
   }

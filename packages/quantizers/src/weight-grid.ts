@@ -14,6 +14,13 @@ export function largestLevel(bits: number): number {
   return Math.max(1, 2 ** (bits - 1) - 1);
 }
 
+/** All integers of a symmetric grid, ascending; -1 and 1 at 1 bit. */
+export function symmetricLevels(bits: number): number[] {
+  const limit = largestLevel(bits);
+  if (bits === 1) return [-limit, limit];
+  return Array.from({ length: 2 * limit + 1 }, (_, i) => i - limit);
+}
+
 /** Throws unless a weight can have so many bits. */
 export function checkWeightBits(bits: number, least = 1): void {
   if (!Number.isInteger(bits) || bits < least || bits > 8) {
@@ -58,7 +65,7 @@ export function levelOf(value: number, grid: WeightGrid, bits: number): number {
   return nearestLevel(value, grid.scale, bits);
 }
 
-/** The integer whose multiple of the scale lies nearest, half to even: what error feedback and learned steps need. */
+/** The integer whose multiple of the scale lies nearest, half to even: as learned steps round. */
 export function nearestLevel(value: number, scale: number, bits: number): number {
   if (bits === 1) return value < 0 ? -1 : 1;
   const limit = largestLevel(bits);

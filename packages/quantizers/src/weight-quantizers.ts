@@ -9,7 +9,7 @@ import {
 import { fakeQuantizeRows, quantizedLinear, quantizeRows } from '@sdq/kernels';
 import { type Tensor, type Tensor2D, tensor2d } from '@tensorflow/tfjs';
 import { straightThrough } from './straight-through.ts';
-import { checkWeightBits, elementsPerScale, levelOf, weightGrid } from './weight-grid.ts';
+import { checkWeightBits, elementsPerScale, levelOf, symmetricLevels, weightGrid } from './weight-grid.ts';
 
 /**
  * Symmetric quantization of a weight [out, in] with one scale an output channel; the gradient passes straight through,
@@ -94,6 +94,7 @@ export function weightQuantizer(bits: number, granularity: Granularity): WeightQ
     name: `${kind}-per-${each}`,
     bits,
     granularity,
+    levels: symmetricLevels(bits),
     fakeQuantize(weight: Tensor, site?: Site): Tensor {
       const [groups, size] = groupsOf(weight, granularity, site);
       if (bits > 1) return fakeQuantizeRows(weight.reshape([groups, size]), bits, site).reshape(weight.shape);
@@ -164,7 +165,7 @@ function scaled(values: Int8Array, scales: Float32Array, size: number): Float32A
 }
 
 /** Integers and the scales of a granularity as they are stored: one scale of a whole weight stands for each row. */
-export function asRows(
+function asRows(
   bits: number,
   shape: readonly [rows: number, columns: number],
   values: Int8Array,
