@@ -1,8 +1,18 @@
 import { type Example, tally } from '@sdq/xglue';
 import { describe, expect, it } from 'vitest';
-import { compareLanguages, fairness, languageIntervals } from './comparison.ts';
+import {
+  averageInterval,
+  compareAverage,
+  compareLanguages,
+  fairness,
+  languageIntervals,
+} from './comparison.ts';
 
-const gold: Example[] = Array.from({ length: 200 }, () => ({ kind: 'text', texts: ['a'], label: '1' }));
+const gold: Example[] = Array.from({ length: 200 }, (_, i) => ({
+  kind: 'text',
+  texts: [`${i}`],
+  label: '1',
+}));
 
 /** A system that is wrong on the first so many examples. */
 const system = (wrong: number) =>
@@ -42,6 +52,24 @@ it('puts an interval round each score', () => {
   const { en } = languageIntervals({ en: system(40) });
   expect(en!.low).toBeCloseTo(0.8 - 1.96 * Math.sqrt(0.16 / 200), 1);
   expect(en!.high).toBeCloseTo(0.8 + 1.96 * Math.sqrt(0.16 / 200), 1);
+});
+
+it('takes an example and its translations for one in the average', () => {
+  const languages = (wrong: number) =>
+    Object.fromEntries(['en', 'de', 'fr'].map((code) => [code, xnli(wrong)]));
+  const xnli = (wrong: number) =>
+    tally(
+      'XNLI',
+      gold,
+      gold.map((_, i) => (i < wrong ? '0' : '1')),
+    );
+  const { difference, p } = compareAverage(languages(0), languages(5));
+  expect(difference).toBeCloseTo(-5 / 200, 12);
+  // 5 differences one way, however often they are translated: 2 / 2^5.
+  expect(p).toBeCloseTo(2 / 2 ** 5, 2);
+  const one = languageIntervals(languages(5)).en!;
+  expect(averageInterval(languages(5)).low).toBeCloseTo(one.low, 12);
+  expect(averageInterval(languages(0)).low).toBeLessThan(0.99);
 });
 
 it('names the best and the worst language', () => {

@@ -1,4 +1,12 @@
-import { confidenceInterval, holm, pairedTest, type Tally } from '@sdq/xglue';
+import {
+  confidenceInterval,
+  holm,
+  meanConfidenceInterval,
+  type PairedTest,
+  pairedMeanTest,
+  pairedTest,
+  type Tally,
+} from '@sdq/xglue';
 import { mapValues } from './map-values.ts';
 import type { LanguageScores } from './results.ts';
 
@@ -35,14 +43,31 @@ const SIGNIFICANCE_LEVEL = 0.05;
 // Leaves a p of .05 an error of .002, and a smallest p of .0001.
 const TEST_SAMPLES = 10_000;
 
-/**
- * The bootstrap interval of each language's score (Efron 1979; 1,000 draws of the dev set's examples).
- */
+/** The interval of each language's score. */
 export function languageIntervals(tallies: LanguageTallies): Record<string, Range95> {
   return mapValues(tallies, (tally) => {
     const { low, high } = confidenceInterval(tally);
     return { low, high };
   });
+}
+
+/** The interval of the mean over the languages. */
+export function averageInterval(tallies: LanguageTallies): Range95 {
+  const { low, high } = meanConfidenceInterval(Object.values(tallies));
+  return { low, high };
+}
+
+/**
+ * Tests the change of the mean over the languages that both have, where an example and its translations are one unit.
+ *
+ * @throws SdqError `bad-shape` when the two are not of the same examples
+ */
+export function compareAverage(before: LanguageTallies, after: LanguageTallies): PairedTest {
+  const languages = Object.keys(after).filter((language) => language in before);
+  return pairedMeanTest(
+    languages.map((language) => [[after[language]!, before[language]!] as const]),
+    { samples: TEST_SAMPLES },
+  );
 }
 
 /**

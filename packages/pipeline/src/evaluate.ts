@@ -1,6 +1,8 @@
 import type { Reporter } from '@sdq/core';
-import { type MetricName, NoteCounter, type Predictions, type TaskName } from '@sdq/xglue';
+import { type MetricName, NoteCounter, type PairedTest, type Predictions, type TaskName } from '@sdq/xglue';
 import {
+  averageInterval,
+  compareAverage,
   compareLanguages,
   type Fairness,
   fairness,
@@ -50,8 +52,10 @@ export interface ModelScores {
   readonly scores: LanguageScores;
   /** The mean over the languages. */
   readonly average: number;
-  /** The 95 % bootstrap interval of each score. */
+  /** The 95 % interval of each score. */
   readonly intervals: Readonly<Record<string, Range95>>;
+  /** That of the average, where an example and its translations are one unit. */
+  readonly averageInterval: Range95;
   /** The best and the worst language, and the gap. */
   readonly fairness: Fairness;
   /** Examples that were longer than the model takes and were cut, by language. */
@@ -69,7 +73,10 @@ export interface Evaluation extends ModelScores {
   /** What reading the data tolerated, and which official languages are missing. */
   readonly remarks: readonly string[];
   /** The model compared with, and the change from it to this one. */
-  readonly against?: ModelScores & { readonly changes: Readonly<Record<string, LanguageChange>> };
+  readonly against?: ModelScores & {
+    readonly changes: Readonly<Record<string, LanguageChange>>;
+    readonly averageChange: PairedTest;
+  };
 }
 
 /**
@@ -107,7 +114,8 @@ export async function evaluate(
   if (options.against === undefined) return evaluation;
   const other = await scoresOf(options, options.against, reporter, new NoteCounter());
   const { tallies: before, languages: _, ...against } = other;
-  return { ...evaluation, against: { ...against, changes: compareLanguages(before, tallies) } };
+  const changes = compareLanguages(before, tallies);
+  return { ...evaluation, against: { ...against, changes, averageChange: compareAverage(before, tallies) } };
 }
 
 async function scoresOf(
@@ -160,6 +168,7 @@ async function scoresOf(
     scores,
     average: meanScore(scores),
     intervals: languageIntervals(tallies),
+    averageInterval: averageInterval(tallies),
     fairness: fairness(scores),
     cut: mapValues(found, ({ cut }) => cut),
     tallies,

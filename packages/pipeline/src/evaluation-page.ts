@@ -1,4 +1,4 @@
-import { languagesThat } from './comparison.ts';
+import { languagesThat, type Range95 } from './comparison.ts';
 import type { Evaluation, ModelScores } from './evaluate.ts';
 import {
   barChart,
@@ -15,7 +15,8 @@ import { sortLanguages } from './results.ts';
 
 /**
  * An evaluation as rows of text: a row a language with its score, its 95 % interval and the number of examples; with
- * `against` the score from before, the change, its p value and the one adjusted for the number of languages.
+ * `against` the score from before, the change, its p value and the one adjusted for the number of languages. The average is
+ * last, with its own interval and p value, in which an example and its translations are one unit.
  */
 export function evaluationTable(evaluation: Evaluation): string[][] {
   const { scores, intervals, examples, cut, against } = evaluation;
@@ -27,11 +28,10 @@ export function evaluationTable(evaluation: Evaluation): string[][] {
   return [
     [...head, ...compared],
     ...languages.map((language) => {
-      const { low, high } = intervals[language]!;
       const row = [
         language,
         points(scores[language]!),
-        `${points(low)} to ${points(high)}`,
+        rangeOf(intervals[language]!),
         String(examples[language]!),
         ...(anyCut ? [String(cut[language]!)] : []),
       ];
@@ -49,13 +49,21 @@ export function evaluationTable(evaluation: Evaluation): string[][] {
     [
       'average',
       points(evaluation.average),
-      ...blank(head.length - 2),
+      rangeOf(evaluation.averageInterval),
+      ...blank(head.length - 3),
       ...(against
-        ? [points(against.average), signedPoints(evaluation.average - against.average), ...blank(3)]
+        ? [
+            points(against.average),
+            signedPoints(evaluation.average - against.average),
+            pValue(against.averageChange.p),
+            ...blank(2),
+          ]
         : []),
     ],
   ];
 }
+
+const rangeOf = ({ low, high }: Range95): string => `${points(low)} to ${points(high)}`;
 
 /** What an evaluation shows beyond the table, one sentence each: the gap between languages, which ones lost. */
 export function evaluationSentences(evaluation: Evaluation): string[] {
@@ -112,7 +120,7 @@ export function evaluationPage(evaluation: Evaluation): string {
     `<p class="lead">${escapeHtml(`${kind(evaluation)}${against ? `, compared with ${kind(against)}` : ''}`)}</p>
 ${listHtml(evaluationSentences(evaluation))}
 <h2>Score per language</h2>
-<p>${escapeHtml(metric)}, in points of 100; lines and intervals hold the true score with 95 % confidence (bootstrap).</p>
+<p>${escapeHtml(metric)}, in points of 100; lines and intervals hold the true score with 95 % confidence. An example and its translations count once in those of the average.</p>
 ${barChart(languages, [...(against ? [series('before', against)] : []), series(against ? 'after' : 'score', evaluation)])}
 ${tableHtml(evaluationTable(evaluation))}`,
   );

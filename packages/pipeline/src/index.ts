@@ -12,6 +12,8 @@ export {
 } from './budget-plan.ts';
 export { calibrationBatches } from './calibration-batches.ts';
 export {
+  averageInterval,
+  compareAverage,
   compareLanguages,
   type Fairness,
   fairness,

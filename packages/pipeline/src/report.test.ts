@@ -46,6 +46,18 @@ it('says what the student on disk is worth, whichever method made it', () => {
   expect(reportPage(better)).toContain('No language lost significantly.');
 });
 
+it('gives the intervals and tests of the averages, and withdraws those of an older run', () => {
+  const whole = {
+    ...results,
+    averageIntervals: { fp32: range, ptqMinMax: { low: 0.71, high: 0.86 } },
+    averageChanges: { ptqMinMax: { difference: -0.05, p: 0.02 } },
+  };
+  expect(reportPage(whole)).toContain('fp32 teacher 70.0 to 95.0; PTQ min-max 71.0 to 86.0.');
+  expect(reportPage(whole).replaceAll(/<[^>]+>/g, ' ')).toMatch(/average\s+−5\.00\s+0?\.02/);
+  expect(reportPage(whole)).not.toContain('withdrawn');
+  expect(reportPage(results)).toContain('they are withdrawn');
+});
+
 it('warns in words', () => {
   const warnings = [...reportPage(results).matchAll(/<p class="warning">(.*)<\/p>/g)].map(([, text]) => text);
   expect(warnings).toEqual([

@@ -35,13 +35,13 @@ ${facts(results)}
 ${warningsHtml(warnings(results))}
 ${listHtml(notes(results))}
 <h2>Score per language</h2>
-<p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot. The lines on the bars are 95 % bootstrap intervals: they hold the chance in the choice of examples, not that of another seed.</p>
+<p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot. The lines on the bars are 95 % intervals: they hold the chance in the choice of examples, not that of another seed.${averagesSentence(results)}</p>
 ${scoreChart(results)}
 ${tableHtml(scoreTable(results.scores, results.config))}
 <h2>Change against fp32</h2>
 <p>${escapeHtml(changeSentence(results))}</p>
 ${changeChart(results)}
-<p>In points of 100, with the p value of a paired test by approximate randomisation, adjusted for the number of languages by Holm's method. Differences with a p of .05 or more may be chance.</p>
+<p>In points of 100, with the p value of a paired test by approximate randomisation, adjusted for the number of languages by Holm's method; that of the average is of one test of its own, in which an example and its translations count once. Differences with a p of .05 or more may be chance.</p>
 ${tableHtml(changeRows(results))}
 <h2>Between languages</h2>
 ${tableHtml(fairnessRows(results))}
@@ -197,11 +197,31 @@ function warnings(results: Results): string[] {
   return found;
 }
 
-/** What is good to know, and no reason for doubt. */
-function notes({ unofficialLanguages, remarks }: Results): string[] {
-  return unofficialLanguages.length === 0
-    ? [...remarks]
-    : [`Beyond the official benchmark's languages: ${unofficialLanguages.join(', ')}.`, ...remarks];
+/** What is good to know. */
+function notes({ unofficialLanguages, remarks, averageIntervals }: Results): string[] {
+  const found = [...remarks];
+  if (unofficialLanguages.length > 0) {
+    found.unshift(`Beyond the official benchmark's languages: ${unofficialLanguages.join(', ')}.`);
+  }
+  if (averageIntervals === undefined) {
+    found.unshift(
+      'The intervals and p values are those of an older version, which took every example for independent: they are withdrawn. Run the same command again to compute them anew.',
+    );
+  }
+  return found;
+}
+
+/** The interval of each version's average. */
+function averagesSentence(results: Results): string {
+  const found = scoredVersions(results.scores).flatMap((version) => {
+    const range = results.averageIntervals?.[version];
+    const name = versionLabel(version, results.config);
+    return range ? [`${name} ${points(range.low)} to ${points(range.high)}`] : [];
+  });
+  if (found.length === 0) return '';
+  return escapeHtml(
+    ` Those of the averages, where an example and its translations count once: ${found.join('; ')}.`,
+  );
 }
 
 function scoreChart(results: Results): string {
@@ -237,6 +257,7 @@ function changeChart(results: Results): string {
 }
 
 function changeRows(results: Results): string[][] {
+  const { averageChanges } = results;
   const versions = scoredVersions(results.scores).filter((version) => version in results.changes);
   const languages = sortLanguages(Object.keys(results.scores.fp32!));
   return [
@@ -248,6 +269,17 @@ function changeRows(results: Results): string[][] {
         return [`${signedPoints(difference)}${verdict === 'same' ? '' : ` ${verdict}`}`, pValue(adjustedP)];
       }),
     ]),
+    ...(averageChanges
+      ? [
+          [
+            'average',
+            ...versions.flatMap((version) => {
+              const { difference, p } = averageChanges[version]!;
+              return [signedPoints(difference), pValue(p)];
+            }),
+          ],
+        ]
+      : []),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { PairedTest } from '@sdq/xglue';
 import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
 import type { FinishCheck } from './finish-check.ts';
 import { type MethodConfig, scoredVersions, versionLabel } from './methods.ts';
@@ -22,8 +23,15 @@ export interface Results {
   readonly average: Readonly<Record<string, number>>;
   /** The mean over the languages that were never trained on, by version. */
   readonly averageZeroShot: Readonly<Record<string, number>>;
-  /** The 95 % bootstrap interval of each score, by version and language. */
+  /** The 95 % interval of each score, by version and language. */
   readonly intervals: Readonly<Record<string, Readonly<Record<string, Range95>>>>;
+  /**
+   * That of each version's average. Older runs lack it: their intervals and p values take the translations of an example for
+   * independent, and claim too much.
+   */
+  readonly averageIntervals?: Readonly<Record<string, Range95>>;
+  /** How each quantized version's average differs from fp32's, and the p value; older runs lack it. */
+  readonly averageChanges?: Readonly<Record<string, PairedTest>>;
   /** How each quantized version differs from fp32 in each language, and whether that is significant. */
   readonly changes: Readonly<Record<string, Readonly<Record<string, LanguageChange>>>>;
   /** The best and the worst language of each version. */

@@ -3,13 +3,22 @@ import { join } from 'node:path';
 import {
   type Example,
   listLanguages,
+  type PairedTest,
   predictionPath,
   readPredictions,
   readSplit,
   tally,
   writePredictions,
 } from '@sdq/xglue';
-import { compareLanguages, fairness, type LanguageTallies, languageIntervals } from './comparison.ts';
+import {
+  averageInterval,
+  compareAverage,
+  compareLanguages,
+  fairness,
+  type LanguageTallies,
+  languageIntervals,
+  type Range95,
+} from './comparison.ts';
 import { type Dataset, goldOf } from './dataset.ts';
 import type { LanguageEvaluation } from './evaluate-language.ts';
 import { mapValues } from './map-values.ts';
@@ -80,21 +89,29 @@ export function significanceOf(
   runFolder: string,
   dataset: Dataset,
   scores: Results['scores'],
-): Pick<Results, 'intervals' | 'changes' | 'fairness'> {
+): Pick<Results, 'intervals' | 'averageIntervals' | 'changes' | 'averageChanges' | 'fairness'> {
   const gold = new Map([...dataset.dev].map(([language, set]) => [language, goldOf(set)]));
   const read = (version: string) => versionTallies(runFolder, version, dataset.task.name, gold);
   const intervals: Record<string, Results['intervals'][string]> = {};
+  const averageIntervals: Record<string, Range95> = {};
   const changes: Record<string, Results['changes'][string]> = {};
+  const averageChanges: Record<string, PairedTest> = {};
   const fp32 = read('fp32');
   for (const version of Object.keys(scores)) {
     const tallies = version === 'fp32' ? fp32 : read(version);
     if (!tallies) continue;
     intervals[version] = languageIntervals(tallies);
-    if (fp32 && version !== 'fp32') changes[version] = compareLanguages(fp32, tallies);
+    averageIntervals[version] = averageInterval(tallies);
+    if (fp32 && version !== 'fp32') {
+      changes[version] = compareLanguages(fp32, tallies);
+      averageChanges[version] = compareAverage(fp32, tallies);
+    }
   }
   return {
     intervals,
+    averageIntervals,
     changes,
+    averageChanges,
     fairness: mapValues(scores, fairness),
   };
 }

@@ -34,8 +34,8 @@ ${
     : `
 ## Tests
 
-Differences of the average over all languages. p: approximate randomisation of the dev examples, which the seeds share; adjusted by Holm's method for the tests of a
-setting. The sd over the seeds says how far training alone moves the difference.
+Differences of the average over all languages. p: approximate randomisation of the dev examples; the seeds share an example, and so do its translations
+and the examples of its cluster. Adjusted by Holm's method for the tests of a setting. The sd over the seeds says how far training alone moves the difference.
 
 ${markdownTable(tests)}
 `

@@ -15,7 +15,10 @@ beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'sdq-sweep-tests-'));
   mkdirSync(join(data(), 'XNLI'), { recursive: true });
   for (const language of ['en', 'de'])
-    writeFileSync(join(data(), 'XNLI', `${language}.dev`), 'a\tb\tneutral\n'.repeat(EXAMPLES + 5));
+    writeFileSync(
+      join(data(), 'XNLI', `${language}.dev`),
+      Array.from({ length: EXAMPLES + 5 }, (_, i) => `${language} ${i}\tb\tneutral\n`).join(''),
+    );
 });
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -58,10 +61,11 @@ it('holds each trained version against the simpler ones', () => {
   // 2 and 4 of 40 examples, in both languages.
   expect(difference).toBe(7.5);
   expect(sd).toBeCloseTo(3.54, 2);
-  // Examples 8 and 9 differ in both runs, 10 and 11 in one: the differences, all one way, weigh 2 and 1, in 8 coins in all.
-  expect(p).toBeCloseTo(2 / 2 ** 8, 2);
+  // Examples 8 and 9 differ in both runs, 10 and 11 in one, and each alike in both languages: the differences, all one way, are 4
+  // coins in all.
+  expect(p).toBeCloseTo(2 / 2 ** 4, 2);
   expect(adjusted).toBe(p);
-  expect(Number(table[1]!.at(-1))).toBeLessThan(0.001);
+  expect(Number(table[2]!.at(-1))).toBeLessThan(0.0025);
 });
 
 it('has no rows without predictions or data', () => {

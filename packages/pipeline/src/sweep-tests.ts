@@ -13,7 +13,7 @@ const SAMPLES = 10_000;
 /**
  * Whether the versions of a sweep's models differ, as rows of text: for each setting, each trained version less those that are
  * simpler, in points of the average over all languages. `sd` is the sample standard deviation of that difference over the seeds, `p`
- * that of a test by approximate randomisation in which the seeds share each example (Noreen 1989), adjusted by Holm's method for the tests of the setting.
+ * that of a test by approximate randomisation in which the seeds and the languages that are translations share each example (Noreen 1989), adjusted by Holm's method for the tests of the setting.
  *
  * @returns no rows where the data or the predictions of the runs are gone
  */

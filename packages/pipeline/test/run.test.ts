@@ -132,6 +132,8 @@ describe('a run on a text task', () => {
     expect(evaluation.against!.scores).toEqual(results.scores.fp32);
     expect(evaluation.intervals).toEqual(results.intervals.sdq);
     expect(evaluation.against!.changes).toEqual(results.changes.sdq);
+    expect(evaluation.averageInterval).toEqual(results.averageIntervals!.sdq);
+    expect(evaluation.against!.averageChange).toEqual(results.averageChanges!.sdq);
     expect(evaluation.examples).toEqual({ de: 45, en: 45 });
     const [head, ...rows] = evaluationTable(evaluation);
     expect(head!.slice(1, 4)).toEqual(['score', '95 % interval', 'examples']);

@@ -7,6 +7,8 @@ export interface TextExample {
   readonly label: string;
   /** WPR alone: neighbours with one query are ranked together. */
   readonly query?: string;
+  /** PAWSX alone: the same in every language. */
+  readonly id?: string;
 }
 
 /** A sentence as words, each with a tag: NER, POS. */

@@ -31,6 +31,7 @@ export {
   confidenceInterval,
   holm,
   type Interval,
+  meanConfidenceInterval,
   type PairedTest,
   pairedMeanTest,
   pairedTest,
@@ -43,8 +44,10 @@ export {
   type Task,
   type TaskKind,
   type TaskName,
+  type TaskUnits,
   task,
   tasks,
 } from './tasks.ts';
 export { topicsFolder } from './topics-folder.ts';
+export type { ExampleLinks } from './units.ts';
 export { countUnpaired, type Unpaired } from './unpaired.ts';

@@ -9,6 +9,8 @@ interface ColumnLayout {
   readonly header: boolean;
   readonly texts: readonly number[];
   readonly label: number;
+  /** The column of the example's id, where it has one. */
+  readonly id?: number;
   readonly columns: readonly string[];
   /** Whether more columns may follow. */
   readonly open: boolean;
@@ -49,11 +51,14 @@ function readLine(request: ReadRequest, layout: ColumnLayout, line: Line): TextE
     events.fail(badLine(source.file, line.number, 'has no text'));
     return undefined;
   }
-  const query = request.info.kind === 'ranking' ? { query: fields[0]! } : {};
-  if (unlabelled) return { kind: 'text', texts: kept, label: '', ...query };
+  const named = {
+    ...(request.info.kind === 'ranking' && { query: fields[0]! }),
+    ...(layout.id !== undefined && { id: fields[layout.id]!.trim() }),
+  };
+  if (unlabelled) return { kind: 'text', texts: kept, label: '', ...named };
   const given = canonical(fields[layout.label]!.trim());
   const label = checkLabel(request, given, line.number, swapped(request, layout, fields));
-  return label === undefined ? undefined : { kind: 'text', texts: kept, label, ...query };
+  return label === undefined ? undefined : { kind: 'text', texts: kept, label, ...named };
 }
 
 function layoutOf(request: ReadRequest): ColumnLayout {
@@ -65,7 +70,7 @@ function layoutOf(request: ReadRequest): ColumnLayout {
       'language gold_label sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse sentence1 sentence2';
     return { columns: names.split(' '), header: true, texts: [6, 7], label: 1, open: true };
   }
-  if (request.info.name === 'PAWSX') return { ...plain, header: true, texts: [1, 2] };
+  if (request.info.name === 'PAWSX') return { ...plain, header: true, texts: [1, 2], id: 0 };
   return { ...plain, header: request.info.name === 'XNLI' && request.split === 'train' };
 }
 

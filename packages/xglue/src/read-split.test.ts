@@ -69,7 +69,7 @@ describe('readSplit', () => {
     write({ 'PAWSX/de/dev_2k.tsv': `${head}1\tEins.\tZwei.\t1\r\n` });
     const notes: DataNote[] = [];
     expect(read('PAWSX', 'de', 'dev', (note) => notes.push(note))).toEqual([
-      { kind: 'text', texts: ['Eins.', 'Zwei.'], label: '1' },
+      { kind: 'text', texts: ['Eins.', 'Zwei.'], label: '1', id: '1' },
     ]);
     expect(notes.map((note) => note.kind)).toEqual(['byte-order-mark', 'carriage-return', 'carriage-return']);
   });

@@ -1,5 +1,6 @@
 import { Random, SdqError } from '@sdq/core';
-import { scoreOf, type Tally } from './tally.ts';
+import { type Tally, totalsOf } from './tally.ts';
+import { jointUnits } from './units.ts';
 
 /** How to resample. */
 export interface ResampleOptions {
@@ -9,50 +10,100 @@ export interface ResampleOptions {
   readonly random?: Random;
 }
 
-/** A score and the range that it may have in truth. */
+/** A score and the range that holds it in truth, with 95 % confidence. */
 export interface Interval {
   readonly value: number;
   readonly low: number;
   readonly high: number;
 }
 
+// The 97.5 % quantile of the normal distribution.
+const Z = 1.959963984540054;
+
 /**
- * A bootstrap percentile confidence interval (Efron, 1979): units are drawn with replacement.
- *
- * @param options `level` is the coverage in (0, 1), .95 if left out
- * @throws {SdqError} `bad-option`
+ * The 95 % confidence interval of a score: Wilson's (1927) for a proportion, with the variance of the units' contributions (the
+ * jackknife's; Efron 1979) in place of the binomial one, and the effective number of units (Kish 1965) in place of that of
+ * trials. Where each example is right or wrong and a unit of its own, this is Wilson's interval; no score makes it a point.
  *
  * @example
  * ```ts
  * import { confidenceInterval, tally } from '@sdq/xglue';
  *
- * const gold = ['1', '0', '1'].map((label) => ({ kind: 'text', texts: ['a'], label }) as const);
- * confidenceInterval(tally('QAM', gold, ['1', '0', '0'])); // { value: 2/3, low: 0, high: 1 }
+ * const gold = ['1', '0', '1'].map((label, i) => ({ kind: 'text', texts: [`${i}`], label }) as const);
+ * confidenceInterval(tally('QAM', gold, ['1', '0', '0'])); // { value: 2/3, low: 0.2076596, high: 0.9385081 }
  * ```
  */
-export function confidenceInterval(
-  tally: Tally,
-  options: ResampleOptions & { readonly level?: number } = {},
-): Interval {
-  const { samples, random } = settle(options);
-  const level = options.level ?? 0.95;
-  if (!(level > 0 && level < 1)) {
-    throw new SdqError('bad-option', `The level must lie between 0 and 1, but is ${level}.`);
-  }
-  const values = new Float64Array(samples);
-  const totals = new Float64Array(tally.width);
-  for (let s = 0; s < samples; s++) {
-    totals.fill(0);
-    for (let i = 0; i < tally.units; i++) {
-      const at = random.below(tally.units) * tally.width;
-      for (let k = 0; k < tally.width; k++) totals[k]! += tally.counts[at + k]!;
-    }
-    values[s] = tally.value(totals);
-  }
-  values.sort();
-  const tail = (1 - level) / 2;
-  return { value: scoreOf(tally), low: quantile(values, tail), high: quantile(values, 1 - tail) };
+export function confidenceInterval(tally: Tally): Interval {
+  return meanConfidenceInterval([tally]);
 }
+
+/**
+ * The 95 % confidence interval of the mean of a task's scores over its languages, by the same formula: an example and its
+ * translations are one unit.
+ *
+ * @param tallies - one a language
+ * @throws {SdqError} `bad-shape` without tallies
+ *
+ * @example
+ * ```ts
+ * import { meanConfidenceInterval, tally } from '@sdq/xglue';
+ *
+ * const gold = [{ kind: 'text', texts: ['who?', 'He did.'], label: '1' }] as const;
+ * meanConfidenceInterval([tally('QAM', gold, ['1']), tally('QAM', gold, ['0'])]).value; // 0.5
+ * ```
+ */
+export function meanConfidenceInterval(tallies: readonly Tally[]): Interval {
+  if (tallies.length === 0) throw new SdqError('bad-shape', 'An interval needs at least one tally.');
+  const units = jointUnits(tallies);
+  const influence = new Float64Array(units.count);
+  const weight = new Float64Array(units.count);
+  let value = 0;
+  for (const [t, tally] of tallies.entries()) {
+    const totals = totalsOf(tally);
+    const score = tally.value(totals);
+    const size = tally.size(totals);
+    const own = unitCounts(tally, units.of[t]!);
+    value += score / tallies.length;
+    for (const [unit, counts] of own) {
+      // The score without the unit says how far it moves it; a single unit may move it as far as any score does.
+      const moved =
+        own.size === 1
+          ? Math.sqrt(score * (1 - score))
+          : ((own.size - 1) / own.size) * (score - tally.value(totals.map((total, k) => total - counts[k]!)));
+      influence[unit]! += moved / tallies.length;
+      weight[unit]! += (size === 0 ? 1 / own.size : tally.size(counts) / size) / tallies.length;
+    }
+  }
+  return { value, ...wilson(value, sumOfSquares(influence), 1 / sumOfSquares(weight)) };
+}
+
+/** Wilson's interval of a score that has a variance, from so many units. */
+function wilson(score: number, variance: number, units: number): { low: number; high: number } {
+  const middle = (units * score + Z ** 2 / 2) / (units + Z ** 2);
+  const half = (Z / (units + Z ** 2)) * Math.sqrt(units ** 2 * variance + Z ** 2 / 4);
+  // Rounding must not leave the score out.
+  return {
+    low: Math.max(0, Math.min(score, middle - half)),
+    high: Math.min(1, Math.max(score, middle + half)),
+  };
+}
+
+/** The summed counts [width] of each unit that a tally has examples of. */
+function unitCounts({ examples, width, counts }: Tally, unitOf: Int32Array): Map<number, Float64Array> {
+  const sums = new Map<number, Float64Array>();
+  for (let i = 0; i < examples; i++) {
+    const unit = unitOf[i]!;
+    let sum = sums.get(unit);
+    if (sum === undefined) {
+      sum = new Float64Array(width);
+      sums.set(unit, sum);
+    }
+    for (let k = 0; k < width; k++) sum[k]! += counts[i * width + k]!;
+  }
+  return sums;
+}
+
+const sumOfSquares = (values: Float64Array): number => values.reduce((sum, value) => sum + value ** 2, 0);
 
 /** Whether two models' scores differ. */
 export interface PairedTest {
@@ -64,7 +115,7 @@ export interface PairedTest {
 
 /**
  * A paired test by approximate randomisation (Noreen, 1989; Yeh, 2000): each unit's results are swapped between
- * the two models with probability 1/2.
+ * the two models with probability 1/2. Examples of one cluster, such as a premise, are one unit.
  *
  * @throws {SdqError} `bad-shape` where the two tallies are not of the same examples; `bad-option`
  *
@@ -72,7 +123,7 @@ export interface PairedTest {
  * ```ts
  * import { pairedTest, tally } from '@sdq/xglue';
  *
- * const gold = ['1', '0', '1'].map((label) => ({ kind: 'text', texts: ['a'], label }) as const);
+ * const gold = ['1', '0', '1'].map((label, i) => ({ kind: 'text', texts: [`${i}`], label }) as const);
  * const [fp32, int8] = [['1', '0', '1'], ['1', '0', '0']].map((labels) => tally('QAM', gold, labels));
  * pairedTest(fp32!, int8!); // { difference: 1/3, p: 1 }
  * ```
@@ -82,8 +133,8 @@ export function pairedTest(first: Tally, second: Tally, options: ResampleOptions
 }
 
 /**
- * The paired test of a mean over several scores: languages, and runs with several seeds. The runs of one language share its units:
- * a unit's results are swapped in all of them together.
+ * The paired test of a mean over several scores: languages, and runs with several seeds. A unit's results are swapped in
+ * all languages and all runs together: an example and its translations are one unit, and so are the examples of a cluster.
  *
  * @param groups - [languages][runs]: the tallies of the first model and of the second; each language has as many runs as the others
  * @throws {SdqError} `bad-shape` where the tallies of a language are not of the same examples; `bad-option`
@@ -92,7 +143,7 @@ export function pairedTest(first: Tally, second: Tally, options: ResampleOptions
  * ```ts
  * import { pairedMeanTest, tally } from '@sdq/xglue';
  *
- * const gold = ['1', '0', '1'].map((label) => ({ kind: 'text', texts: ['a'], label }) as const);
+ * const gold = ['1', '0', '1'].map((label, i) => ({ kind: 'text', texts: [`${i}`], label }) as const);
  * const [sdq, qat] = [['1', '0', '1'], ['1', '0', '0']].map((labels) => tally('QAM', gold, labels));
  * pairedMeanTest([[[sdq!, qat!]], [[sdq!, sdq!]]]).difference; // 1/6
  * ```
@@ -102,69 +153,84 @@ export function pairedMeanTest(
   options: ResampleOptions = {},
 ): PairedTest {
   const { samples, random } = settle(options);
-  const swaps = groups.map((pairs) => swappable(pairs));
-  const runs = swaps.reduce((sum, { pairs }) => sum + pairs.length, 0);
-  if (runs === 0) throw new SdqError('bad-shape', 'A paired test needs at least one pair of tallies.');
-  const difference =
-    swaps.flatMap(({ pairs }) => pairs).reduce((sum, [a, b]) => sum + scoreOf(a) - scoreOf(b), 0) / runs;
+  for (const pairs of groups) requireSameExamples(pairs);
+  const present = groups.filter((pairs) => pairs.length > 0);
+  if (present.length === 0)
+    throw new SdqError('bad-shape', 'A paired test needs at least one pair of tallies.');
+  const units = jointUnits(present.map((pairs) => pairs[0]![0]));
+  const pairs = present.flatMap((pairs, language) =>
+    pairs.map(([first, second]) => comparison(first, second, units.of[language]!)),
+  );
+  const meanDifference = (moved: readonly Float64Array[]): number =>
+    pairs.reduce((sum, pair, i) => sum + pair.difference(moved[i]!), 0) / pairs.length;
+  const moved = pairs.map(({ width }) => new Float64Array(width));
+  const difference = meanDifference(moved);
+  const swaps = swapsByUnit(pairs, units.count);
   // Summation order makes equal differences unequal in the last digits.
   const bar = Math.abs(difference) - 1e-12;
   let atLeast = 0;
   for (let s = 0; s < samples; s++) {
-    const sum = swaps.reduce((total, one) => total + swappedDifference(one, random), 0);
-    if (Math.abs(sum / runs) >= bar) atLeast += 1;
+    for (const sums of moved) sums.fill(0);
+    let bits = 0;
+    for (let i = 0; i < swaps.length; i++) {
+      bits = i % 32 === 0 ? random.uint32() : bits >>> 1;
+      if ((bits & 1) === 0) continue;
+      for (const { pair, counts } of swaps[i]!) {
+        const sums = moved[pair]!;
+        for (let k = 0; k < sums.length; k++) sums[k]! += counts[k]!;
+      }
+    }
+    if (Math.abs(meanDifference(moved)) >= bar) atLeast += 1;
   }
   return { difference, p: (atLeast + 1) / (samples + 1) };
 }
 
-/** Tallies of the same units, and the units in which swapping changes something. */
-interface Swappable {
-  readonly pairs: readonly (readonly [Tally, Tally])[];
-  readonly differing: readonly number[];
-  /** Summed counts of the other units, by pair. */
-  readonly shared: readonly Float64Array[];
-}
-
-function swappable(pairs: readonly (readonly [Tally, Tally])[]): Swappable {
-  const units = pairs[0]?.[0].units ?? 0;
+function requireSameExamples(pairs: readonly (readonly [Tally, Tally])[]): void {
+  const examples = pairs[0]?.[0].examples ?? 0;
   for (const [first, second] of pairs) {
-    if (first.units === units && second.units === units && first.width === second.width) continue;
+    if (first.examples === examples && second.examples === examples && first.width === second.width) continue;
     throw new SdqError(
       'bad-shape',
-      `A paired test needs the same units, not ${units} and ${first.units === units ? second.units : first.units}.`,
+      `A paired test needs the same examples, not ${examples} and ${first.examples === examples ? second.examples : first.examples}.`,
     );
   }
-  const differs = ([first, second]: readonly [Tally, Tally], unit: number): boolean => {
-    for (let at = unit * first.width; at < (unit + 1) * first.width; at++)
-      if (first.counts[at] !== second.counts[at]) return true;
-    return false;
+}
+
+/** Two models on the same examples. */
+interface Comparison {
+  readonly width: number;
+  /** The first score less the second, once counts [width] have gone from the first to the second. */
+  difference(moved: Float64Array): number;
+  /** By unit, where the two differ: the first's counts [width] less the second's. */
+  readonly differing: ReadonlyMap<number, Float64Array>;
+}
+
+function comparison(first: Tally, second: Tally, unitOf: Int32Array): Comparison {
+  const { width } = first;
+  const [a, b] = [totalsOf(first), totalsOf(second)];
+  const counts = first.counts.map((count, i) => count - second.counts[i]!);
+  const differing = [...unitCounts({ ...first, counts }, unitOf)].filter(([, sum]) =>
+    sum.some((count) => count !== 0),
+  );
+  return {
+    width,
+    difference: (moved) =>
+      first.value(a.map((total, k) => total - moved[k]!)) -
+      second.value(b.map((total, k) => total + moved[k]!)),
+    differing: new Map(differing),
   };
-  const shared = pairs.map(([{ width }]) => new Float64Array(width));
-  const differing: number[] = [];
-  for (let unit = 0; unit < units; unit++) {
-    if (pairs.some((pair) => differs(pair, unit))) differing.push(unit);
-    else for (const [i, [first]] of pairs.entries()) addUnit(shared[i]!, first, unit);
-  }
-  return { pairs, differing, shared };
 }
 
-/** The summed differences of all runs, with each unit swapped or not by chance. */
-function swappedDifference({ pairs, differing, shared }: Swappable, random: Random): number {
-  const sums = pairs.map((_, i) => [shared[i]!.slice(), shared[i]!.slice()] as const);
-  let bits = 0;
-  for (let i = 0; i < differing.length; i++) {
-    bits = i % 32 === 0 ? random.uint32() : bits >>> 1;
-    const swap = bits & 1;
-    for (let run = 0; run < pairs.length; run++) {
-      addUnit(sums[run]![swap]!, pairs[run]![0], differing[i]!);
-      addUnit(sums[run]![1 - swap]!, pairs[run]![1], differing[i]!);
-    }
+/** For each unit in which some pair of models differs: by pair, what a swap moves. */
+function swapsByUnit(
+  pairs: readonly Comparison[],
+  units: number,
+): readonly (readonly { readonly pair: number; readonly counts: Float64Array }[])[] {
+  const swaps = Array.from({ length: units }, () => [] as { pair: number; counts: Float64Array }[]);
+  for (const [pair, { differing }] of pairs.entries()) {
+    for (const [unit, counts] of differing) swaps[unit]!.push({ pair, counts });
   }
-  return pairs.reduce((sum, [first], i) => sum + first.value(sums[i]![0]) - first.value(sums[i]![1]), 0);
-}
-
-function addUnit(sums: Float64Array, { counts, width }: Tally, unit: number): void {
-  for (let k = 0; k < width; k++) sums[k]! += counts[unit * width + k]!;
+  return swaps.filter((unit) => unit.length > 0);
 }
 
 /**
@@ -197,12 +263,4 @@ function settle(options: ResampleOptions): { samples: number; random: Random } {
     throw new SdqError('bad-option', `The number of samples must be a positive integer, but is ${samples}.`);
   }
   return { samples, random: options.random ?? new Random(0) };
-}
-
-/** Between sorted values, linearly. */
-function quantile(sorted: Float64Array, share: number): number {
-  const place = share * (sorted.length - 1);
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below]! + (place - below) * (sorted[above]! - sorted[below]!);
 }

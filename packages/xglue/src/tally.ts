@@ -8,19 +8,26 @@ import { ndcg } from './metrics/ndcg.ts';
 import { f1 } from './metrics/ner-f1.ts';
 import { precision } from './metrics/pos-precision.ts';
 import { answersOf, labelsOf, type Predictions, tagsOf } from './predictions.ts';
-import { task } from './tasks.ts';
+import { type MetricName, type TaskUnits, task } from './tasks.ts';
+import { type ExampleLinks, exampleLinks } from './units.ts';
 
 /**
- * A score broken down into the counts that each independent unit (an example, or WPR's group of one query)
- * adds: what resampling works on.
+ * A score broken down into the counts that each example (for WPR the group of one query) adds, and what ties examples to
+ * each other: what resampling works on.
  */
 export interface Tally {
-  readonly units: number;
+  readonly examples: number;
   readonly width: number;
-  /** [units, width] */
+  /** [examples, width] */
   readonly counts: Float64Array;
   /** The score, in [0, 1], of summed counts [width]. */
   value(totals: ArrayLike<number>): number;
+  /** How much of the score counts [width] make up, such as their labels or entities: 0 or more, and sums as they do. */
+  size(counts: ArrayLike<number>): number;
+  /** [examples] */
+  readonly links: readonly ExampleLinks[];
+  /** What the task declares of its languages. */
+  readonly parallel: TaskUnits['parallel'];
 }
 
 /**
@@ -33,7 +40,7 @@ export interface Tally {
  * ```ts
  * import { tally } from '@sdq/xglue';
  *
- * tally('QAM', [{ kind: 'text', texts: ['who?', 'He did.'], label: '1' }], ['1']).units; // 1
+ * tally('QAM', [{ kind: 'text', texts: ['who?', 'He did.'], label: '1' }], ['1']).examples; // 1
  * ```
  */
 export function tally(
@@ -42,22 +49,56 @@ export function tally(
   predictions: Predictions,
   language = 'en',
 ): Tally {
-  const { metric, name } = task(taskName);
+  const { metric, name, units } = task(taskName);
   if (gold.length === 0) throw new SdqError('empty-data', `No ${name} examples to score.`);
+  const scored = countsOf(metric, gold, predictions, language);
+  return {
+    ...scored.score,
+    examples: scored.rows.length,
+    counts: Float64Array.from(scored.rows.flat()),
+    links: scored.of.map((example) => exampleLinks(example, units)),
+    parallel: units.parallel,
+  };
+}
+
+/** A metric on counts. */
+type CountedScore = Pick<Tally, 'width' | 'value' | 'size'>;
+
+/** The counts of a metric. */
+interface Counts {
+  readonly score: CountedScore;
+  /** [examples][width] */
+  readonly rows: readonly (readonly number[])[];
+  /** [examples]: what each row is of; of a query its first page. */
+  readonly of: readonly Example[];
+}
+
+function countsOf(
+  metric: MetricName,
+  gold: readonly Example[],
+  predictions: Predictions,
+  language: string,
+): Counts {
   switch (metric) {
     case 'accuracy': {
       const labels = labelsOf(predictions);
-      return means(textsOf(gold).map((example, i) => (example.label === labels[i] ? 1 : 0)));
+      return means(
+        gold,
+        textsOf(gold).map((example, i) => (example.label === labels[i] ? 1 : 0)),
+      );
     }
     case 'entity-f1':
-      return entityTally(wordsOf(gold), tagsOf(predictions), 'first-hyphen');
+      return entityCounts(wordsOf(gold), tagsOf(predictions), 'first-hyphen');
     case 'tag-precision':
-      return entityTally(wordsOf(gold), tagsOf(predictions), 'last-hyphen');
-    case 'ndcg':
-      return means(groupGains(textsOf(gold), labelsOf(predictions)));
+      return entityCounts(wordsOf(gold), tagsOf(predictions), 'last-hyphen');
+    case 'ndcg': {
+      const { gains, of } = groupGains(textsOf(gold), labelsOf(predictions));
+      return means(of, gains);
+    }
     case 'mlqa-f1': {
       const answers = answersOf(predictions);
       return means(
+        gold,
         spansOf(gold).map((example) => {
           const right = example.answers.map((answer) => answer.text);
           return Object.hasOwn(answers, example.id) ? answerF1(answers[example.id]!, right, language) : 0;
@@ -67,7 +108,7 @@ export function tally(
     case 'bleu': {
       const texts = labelsOf(predictions);
       const rows = targetsOf(gold).map((target, i) => bleuCounts(target, texts[i] ?? ''));
-      return fromRows(rows, BLEU_WIDTH, bleuOf);
+      return { score: BLEU, rows, of: gold };
     }
   }
 }
@@ -86,19 +127,18 @@ export function tally(
  * ```
  */
 export function joinTallies(parts: readonly Tally[]): Tally {
-  const units = parts.reduce((sum, part) => sum + part.units, 0);
-  const { width, value } = parts[0]!;
-  const counts = new Float64Array(units * width);
+  const examples = parts.reduce((sum, part) => sum + part.examples, 0);
+  const counts = new Float64Array(examples * parts[0]!.width);
   let at = 0;
   for (const part of parts) {
     counts.set(part.counts, at);
     at += part.counts.length;
   }
-  return { units, width, counts, value };
+  return { ...parts[0]!, examples, counts, links: parts.flatMap(({ links }) => links) };
 }
 
 /**
- * The score of all units together, in [0, 1].
+ * The score of all examples together, in [0, 1].
  *
  * @example
  * ```ts
@@ -107,56 +147,76 @@ export function joinTallies(parts: readonly Tally[]): Tally {
  * scoreOf(tally('QAM', [{ kind: 'text', texts: ['a'], label: '1' }], ['1'])); // 1
  * ```
  */
-export function scoreOf({ counts, units, width, value }: Tally): number {
-  const totals = new Float64Array(width);
-  for (let i = 0; i < units * width; i++) totals[i % width]! += counts[i]!;
-  return value(totals);
+export function scoreOf(tally: Tally): number {
+  return tally.value(totalsOf(tally));
 }
 
-const fromRows = (rows: readonly (readonly number[])[], width: number, value: Tally['value']): Tally => ({
-  units: rows.length,
-  width,
-  counts: Float64Array.from(rows.flat()),
-  value,
+/** The summed counts [width] of all examples. */
+export function totalsOf({ counts, width }: Tally): Float64Array {
+  const totals = new Float64Array(width);
+  for (let i = 0; i < counts.length; i++) totals[i % width]! += counts[i]!;
+  return totals;
+}
+
+const MEAN: CountedScore = {
+  width: 2,
+  value: (totals) => totals[0]! / totals[1]!,
+  size: (counts) => counts[1]!,
+};
+
+/** Of [correct, predicted, gold]. */
+const ENTITY_F1: CountedScore = {
+  width: 3,
+  value: (totals) => f1({ correct: totals[0]!, predicted: totals[1]!, gold: totals[2]! }),
+  size: (counts) => counts[1]! + counts[2]!,
+};
+
+const TAG_PRECISION: CountedScore = {
+  width: 3,
+  value: (totals) => precision({ correct: totals[0]!, predicted: totals[1]!, gold: totals[2]! }),
+  size: (counts) => counts[1]!,
+};
+
+/** The second count is the reference's length. */
+const BLEU: CountedScore = { width: BLEU_WIDTH, value: bleuOf, size: (counts) => counts[1]! };
+
+const means = (of: readonly Example[], values: readonly number[]): Counts => ({
+  score: MEAN,
+  rows: values.map((value) => [value, 1]),
+  of,
 });
 
-const means = (values: readonly number[]): Tally =>
-  fromRows(
-    values.map((value) => [value, 1]),
-    2,
-    (totals) => totals[0]! / totals[1]!,
-  );
-
-function entityTally(
+function entityCounts(
   gold: readonly WordsExample[],
   predictions: readonly (readonly string[])[],
   rule: TypeRule,
-): Tally {
+): Counts {
   const rows = gold.map(({ labels }, i) => {
     const predicted = (predictions[i] ?? []).slice(0, labels.length);
     const counts = countEntities([labels], [predicted], rule);
     return [counts.correct, counts.predicted, counts.gold];
   });
-  const ratio = rule === 'first-hyphen' ? f1 : precision;
-  return fromRows(rows, 3, (totals) =>
-    ratio({ correct: totals[0]!, predicted: totals[1]!, gold: totals[2]! }),
-  );
+  return { score: rule === 'first-hyphen' ? ENTITY_F1 : TAG_PRECISION, rows, of: gold };
 }
 
-/** The gain of each run of one query; lines without a prediction and groups of one are left out. */
-function groupGains(gold: readonly TextExample[], predictions: readonly string[]): number[] {
+/** The gain of each run of one query, and its first page; lines without a prediction and groups of one are left out. */
+function groupGains(gold: readonly TextExample[], predictions: readonly string[]) {
   const gains: number[] = [];
+  const of: TextExample[] = [];
   const paired = gold.slice(0, predictions.length);
   for (let start = 0; start < paired.length; ) {
     let end = start + 1;
     while (end < paired.length && paired[end]!.query === paired[start]!.query) end += 1;
     const relevance = paired.slice(start, end).map((example) => Number(example.label));
     const scores = predictions.slice(start, end).map(rating);
-    if (end - start > 1) gains.push(ndcg(relevance, scores));
+    if (end - start > 1) {
+      gains.push(ndcg(relevance, scores));
+      of.push(paired[start]!);
+    }
     start = end;
   }
   if (gains.length === 0) throw new SdqError('empty-data', 'WPR needs a query with at least two pages.');
-  return gains;
+  return { gains, of };
 }
 
 function rating(prediction: string): number {

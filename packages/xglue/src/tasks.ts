@@ -23,6 +23,19 @@ export type TaskName =
   | 'QG'
   | 'NTG';
 
+/** Which examples of a task are one unit of evidence: tests and intervals swap and resample them together. */
+export interface TaskUnits {
+  /**
+   * By what an example is found in the other languages, whose examples are its translations: its place in the file, or
+   * its id. Absent where each language has examples of its own.
+   */
+  readonly parallel?: 'line' | 'id';
+  /** The first columns, or the field, whose text the examples of a cluster share: a premise, a context. */
+  readonly cluster?: readonly string[];
+  /** What stands in place of a text that is missing: sharing it ties no examples together. */
+  readonly placeholder?: string;
+}
+
 /** One of XGLUE's tasks, as data. */
 export interface Task {
   readonly name: TaskName;
@@ -38,6 +51,8 @@ export interface Task {
   readonly files: Readonly<Record<SplitName, string>>;
   /** The tab-separated columns, where the task is one example a line. */
   readonly columns?: readonly string[];
+  /** Which examples depend on each other; where it says nothing, each is a unit of its own. */
+  readonly units: TaskUnits;
 }
 
 const columnFiles = (name: TaskName): Task['files'] => {
@@ -72,6 +87,7 @@ export const tasks: readonly Task[] = [
     languages: codes('de en es nl'),
     labelFile: 'NER/labels.txt',
     files: wordFiles('NER'),
+    units: {},
   },
   {
     name: 'POS',
@@ -80,6 +96,7 @@ export const tasks: readonly Task[] = [
     languages: codes('ar bg de el en es fr hi it nl pl pt ru th tr ur vi zh'),
     labelFile: 'POS/labels',
     files: wordFiles('POS'),
+    units: {},
   },
   {
     name: 'NC',
@@ -88,6 +105,8 @@ export const tasks: readonly Task[] = [
     languages: codes('de en es fr ru'),
     files: columnFiles('NC'),
     columns: ['title', 'body', 'category'],
+    // The official languages have articles of their own; topic sets made of translations use the same files.
+    units: { parallel: 'line' },
   },
   {
     name: 'MLQA',
@@ -95,6 +114,7 @@ export const tasks: readonly Task[] = [
     metric: 'mlqa-f1',
     languages: codes('ar de en es hi vi zh'),
     files: { train: 'MLQA/squad1.1/train-v1.1.json', dev: mlqaFile('dev'), test: mlqaFile('test') },
+    units: { parallel: 'id', cluster: ['context'] },
   },
   {
     name: 'XNLI',
@@ -108,6 +128,7 @@ export const tasks: readonly Task[] = [
       test: 'XNLI/{language}.test',
     },
     columns: ['premise', 'hypothesis', 'label'],
+    units: { parallel: 'line', cluster: ['premise'] },
   },
   {
     name: 'PAWSX',
@@ -121,6 +142,7 @@ export const tasks: readonly Task[] = [
       test: 'PAWSX/{language}/test_2k.tsv',
     },
     columns: ['id', 'sentence1', 'sentence2', 'label'],
+    units: { parallel: 'id', cluster: ['sentence1', 'sentence2'], placeholder: 'NS' },
   },
   {
     name: 'QADSM',
@@ -130,6 +152,7 @@ export const tasks: readonly Task[] = [
     labels: ['Good', 'Bad'],
     files: columnFiles('QADSM'),
     columns: ['query', 'ad title', 'ad description', 'label'],
+    units: { cluster: ['query'] },
   },
   {
     name: 'WPR',
@@ -139,6 +162,7 @@ export const tasks: readonly Task[] = [
     labels: ['0', '1', '2', '3', '4'],
     files: columnFiles('WPR'),
     columns: ['query', 'title', 'snippet', 'label'],
+    units: { cluster: ['query'] },
   },
   {
     name: 'QAM',
@@ -148,6 +172,7 @@ export const tasks: readonly Task[] = [
     labels: ['0', '1'],
     files: columnFiles('QAM'),
     columns: ['question', 'passage', 'label'],
+    units: { cluster: ['question'] },
   },
   {
     name: 'QG',
@@ -155,6 +180,7 @@ export const tasks: readonly Task[] = [
     metric: 'bleu',
     languages: codes('de en es fr it pt'),
     files: generationFiles('QG'),
+    units: { cluster: ['source'] },
   },
   {
     name: 'NTG',
@@ -162,6 +188,7 @@ export const tasks: readonly Task[] = [
     metric: 'bleu',
     languages: codes('de en es fr ru'),
     files: generationFiles('NTG'),
+    units: {},
   },
 ];
 
