@@ -5,7 +5,7 @@ import type { TensorMetadata, TFEOpAttr } from '@tensorflow/tfjs-node-gpu/dist/t
 /** A tensor of TensorFlow's, by the number that the binding knows it by. */
 export type Operand = Readonly<TensorMetadata>;
 
-/** What an operator reads: a tensor, or a number that stands for a scalar. */
+/** What an operator reads: a tensor, or a number that stands for a scalar and is the same in each step. */
 type Input = Operand | number;
 
 /** What tfjs-node's backend keeps to itself. */
@@ -15,7 +15,7 @@ interface BackendInternals {
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
 }
 
-/** So many constants are kept on the device; the steps of grids, which training moves, are constants too. */
+/** So many constants are kept: the shapes of batches are constants too, and a long training has many. */
 const MOST_CONSTANTS = 1024;
 
 /**
@@ -27,6 +27,7 @@ export class Operators {
   /** Results that no operator has read yet, and kept ones. */
   private readonly owned = new Set<Operand>();
   private readonly held = new Set<Operand>();
+  /** Those used last are at the end. They are for operands of one call of `run`, which may free the others. */
   private readonly constants = new Map<string, Operand>();
 
   constructor(private readonly backend: NodeJSKernelBackend) {
@@ -115,7 +116,7 @@ export class Operators {
     return this.own({ id, shape: [...shape], dtype: this.binding.TF_FLOAT });
   }
 
-  /** A scalar that is not kept: one that is another in each step. */
+  /** A scalar that is not kept: one that training changes, as the scale of a grid. */
   number(value: number): Operand {
     return this.floats(Float32Array.of(value), []);
   }
@@ -128,6 +129,7 @@ export class Operators {
     for (const operand of new Set(operands)) {
       if (this.owned.has(operand)) this.free(operand);
     }
+    this.evictConstants();
     return results.map((result) => this.own(result));
   }
 
@@ -261,14 +263,18 @@ export class Operators {
 
   private constant(key: string, create: () => number): Operand {
     const known = this.constants.get(key);
-    if (known) return known;
-    if (this.constants.size >= MOST_CONSTANTS) {
-      const [oldest, { id }] = this.constants.entries().next().value!;
-      this.binding.deleteTensor(id);
-      this.constants.delete(oldest);
-    }
-    const constant = { id: create(), shape: [], dtype: 0 };
+    if (known) this.constants.delete(key);
+    const constant = known ?? { id: create(), shape: [], dtype: 0 };
     this.constants.set(key, constant);
     return constant;
+  }
+
+  /** Frees the constants that were not used for longest; only after a call, since it may read any of them. */
+  private evictConstants(): void {
+    for (const [key, { id }] of this.constants) {
+      if (this.constants.size <= MOST_CONSTANTS) return;
+      this.constants.delete(key);
+      this.binding.deleteTensor(id);
+    }
   }
 }

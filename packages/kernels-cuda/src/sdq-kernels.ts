@@ -27,7 +27,7 @@ export function sdqKernels(t: Operators, finite: FiniteTensors): Record<string, 
 
   /** The steps of x on a grid, counted from zero. */
   const stepsOf = (x: Operand, { scale, low, high }: { scale: number; low: number; high: number }): Operand =>
-    t.round(t.clip(t.div(x, scale), low, high));
+    t.round(t.clip(t.div(x, t.number(scale)), low, high));
 
   /** The steps of each row of a weight, and what a step of the row is worth, [rows, 1]. */
   const rowSteps = (x: Operand, levels: number): { steps: Operand; scales: Operand } => {
@@ -39,14 +39,15 @@ export function sdqKernels(t: Operators, finite: FiniteTensors): Record<string, 
 
   const roundedRows = (x: Operand, levels: number, factor = 1): Operand => {
     const { steps, scales } = rowSteps(x, levels);
-    return t.mul(steps, factor === 1 ? scales : t.mul(scales, factor));
+    return t.mul(steps, factor === 1 ? scales : t.mul(scales, t.number(factor)));
   };
 
   /** dy where the grid does not clip x, 0 elsewhere. */
   const unclipped = (x: Operand, dy: Operand, attributes: Attributes): Operand => {
     const { scale, low, high } = gridOf(attributes);
     const { least, most } = gridBounds(scale, low, high);
-    return t.where(t.and(t.greaterEqual(x, least), t.lessEqual(x, most)), dy, 0);
+    const above = t.greaterEqual(x, t.number(least));
+    return t.where(t.and(above, t.lessEqual(x, t.number(most))), dy, 0);
   };
 
   const normalized = (x: Operand, epsilon: number): { normal: Operand; inverse: Operand } => {
@@ -82,12 +83,18 @@ export function sdqKernels(t: Operators, finite: FiniteTensors): Record<string, 
     SdqQuantizedLinearGradWeight: ({ dy, x }, attributes) =>
       one(() => {
         const grid = gridOf(attributes);
-        return t.mul(t.matMul(t.of(dy!), stepsOf(t.of(x!), grid), { aTransposed: true }), grid.scale);
+        return t.mul(
+          t.matMul(t.of(dy!), stepsOf(t.of(x!), grid), { aTransposed: true }),
+          t.number(grid.scale),
+        );
       }),
 
     SdqFakeQuantize({ x }, attributes) {
       requireFinite(x!, attributes);
-      return one(() => t.mul(stepsOf(t.of(x!), gridOf(attributes)), gridOf(attributes).scale));
+      return one(() => {
+        const grid = gridOf(attributes);
+        return t.mul(stepsOf(t.of(x!), grid), t.number(grid.scale));
+      });
     },
     SdqFakeQuantizeGrad: ({ x, dy }, attributes) => one(() => unclipped(t.of(x!), t.of(dy!), attributes)),
     SdqFakeQuantizeRows({ x }, attributes) {
