@@ -1,10 +1,12 @@
-// Puts the addon that cargo built into the package of this platform, which runs this when it is packed: the file is never
-// committed. What was built on another platform must lie there already.
+// Puts the addon that cargo built, and its sha256, into the package of this platform, which runs this when it is packed: the
+// files are never committed. What was built on another platform must lie there already.
+import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ADDON = 'sdq-kernels-cpu.node';
+const HASH = `${ADDON}.sha256`;
 /** What the packages promise to run on; a newer machine's build may ask for more. */
 const NEWEST_GLIBC = 34;
 
@@ -12,12 +14,22 @@ const folder = process.cwd();
 const { name, os, cpu } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 const packed = join(folder, ADDON);
 if (os.includes(process.platform) && cpu.includes(process.arch)) {
-  const built = join(dirname(fileURLToPath(import.meta.url)), 'native', ADDON);
-  if (!existsSync(built))
-    fail(`${built} is not there: build it by "node build-native.mjs", which needs Rust`);
-  copyFileSync(built, packed);
+  for (const file of [ADDON, HASH]) {
+    const built = join(dirname(fileURLToPath(import.meta.url)), 'native', file);
+    if (!existsSync(built))
+      fail(`${built} is not there: build it by "node build-native.mjs", which needs Rust`);
+    copyFileSync(built, join(folder, file));
+  }
 }
-if (!existsSync(packed)) fail(`${packed} is not there: it must be built on ${os} ${cpu}`);
+for (const file of [ADDON, HASH]) {
+  if (!existsSync(join(folder, file))) {
+    fail(`${join(folder, file)} is not there: it must be built on ${os} ${cpu}`);
+  }
+}
+const hash = createHash('sha256').update(readFileSync(packed)).digest('hex');
+if (!readFileSync(join(folder, HASH), 'utf8').startsWith(`${hash}  `)) {
+  fail(`${packed} has another sha256 than ${HASH} says: build it again`);
+}
 const asked = [...readFileSync(packed, 'latin1').matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) =>
   Number(minor),
 );

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { type AffineGrid, SdqError } from '@sdq/core';
+import { damageOf } from './damaged-file.ts';
 
 type Floats = Float32Array;
 type Ints = Int32Array;
@@ -280,21 +281,37 @@ const PLACES = ['../native/sdq-kernels-cpu.node', PREBUILT];
 
 let loaded: Addon | undefined;
 
-/** The addon, loaded once; throws SdqError `unavailable` that says what to do. */
+/**
+ * The addon, loaded once.
+ *
+ * @throws SdqError `unavailable` that says what to do; `bad-option` for an environment variable whose value is none
+ */
 export function loadAddon(): Addon {
-  loaded ??= addonFrom(PLACES, createRequire(import.meta.url));
+  const require = createRequire(import.meta.url);
+  loaded ??= addonFrom(PLACES, require.resolve, require);
   return loaded;
 }
 
-/** The addon from the first place that has one. */
-export function addonFrom(places: readonly string[], load: (place: string) => unknown): Addon {
+/**
+ * The addon from the first place that has one.
+ *
+ * @param resolve - the file of a place; throws where there is none
+ * @param load - what a file exports
+ */
+export function addonFrom(
+  places: readonly string[],
+  resolve: (place: string) => string,
+  load: (file: string) => unknown,
+): Addon {
   const failures: unknown[] = [];
   for (const place of places) {
     try {
-      const addon = load(place) as Addon;
-      addon.info();
-      return addon;
+      const file = resolve(place);
+      const damage = damageOf(file);
+      if (damage !== undefined) throw new Error(damage);
+      return withSettings(load(file) as Addon);
     } catch (failure) {
+      if (failure instanceof SdqError) throw failure;
       failures.push(failure);
     }
   }
@@ -306,6 +323,18 @@ export function addonFrom(places: readonly string[], load: (place: string) => un
       : cause instanceof Error
         ? cause.message.split('\n')[0]
         : String(cause);
-  const advice = 'run "node build-native.mjs" in @sdq/kernels-cpu (it needs Rust), or use another backend';
+  const again = cause === undefined ? '' : `install ${places.at(-1)} again, or `;
+  const advice = `${again}run "node build-native.mjs" in @sdq/kernels-cpu (it needs Rust), or use another backend`;
   throw new SdqError('unavailable', `The sdq-cpu kernels do not load: ${reason}; ${advice}.`, { cause });
+}
+
+/** The addon, if the environment variables that it reads have values that it knows. */
+function withSettings(addon: Addon): Addon {
+  if (typeof addon.info !== 'function') throw new Error('it is no addon of sdq');
+  try {
+    addon.info();
+  } catch (cause) {
+    throw new SdqError('bad-option', cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+  return addon;
 }

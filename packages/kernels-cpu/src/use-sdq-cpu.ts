@@ -13,7 +13,8 @@ import { registerStockKernels } from './stock-kernels.ts';
  * `SDQ_CPU_PATH` forces `avx512vnni`, `avx512`, `avxvnni`, `avx2` or `portable`; `SDQ_GRADIENTS=bfloat16` multiplies the
  * gradients of quantized linear layers in bfloat16, on CPUs with avx512bf16. All are read once.
  *
- * @throws SdqError `unavailable` when the native code is missing or cannot run, with what to do
+ * @throws SdqError `unavailable` when the native code is missing, damaged or cannot run, with what to do; `bad-option` when
+ * one of the variables has a value that is none
  *
  * @example
  * ```ts
@@ -39,7 +40,7 @@ export async function useSdqCpu(): Promise<void> {
 /**
  * Which instructions and how many threads the native kernels use.
  *
- * @throws SdqError `unavailable` as {@link useSdqCpu}
+ * @throws SdqError as {@link useSdqCpu}
  *
  * @example
  * ```ts
@@ -56,7 +57,7 @@ export function sdqCpuInfo(): SdqCpuInfo {
  * Measures for some tenths of a second what this machine can do at most with the instructions and threads in use: the
  * rates that kernels are compared with.
  *
- * @throws SdqError `unavailable` as {@link useSdqCpu}
+ * @throws SdqError as {@link useSdqCpu}
  *
  * @example
  * ```ts

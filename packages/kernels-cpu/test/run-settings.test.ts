@@ -57,11 +57,23 @@ it.for(['avx512vnni', 'avx512', 'avxvnni', 'avx2', 'portable'])(
   },
 );
 
-it('a path that is none is refused with the choices', () => {
-  expect(() => run({ SDQ_CPU_PATH: 'mmx' })).toThrow('choose avx512vnni, avx512, avxvnni, avx2, portable');
+it.each<readonly [name: string, value: string, choices: string]>([
+  ['SDQ_CPU_PATH', 'mmx', 'choose avx512vnni, avx512, avxvnni, avx2, portable, or unset it'],
+  ['SDQ_GRADIENTS', 'fp8', 'choose float32 or bfloat16, or unset it'],
+  ...['abc', '0', '-1', '2.5', '4 threads', '100000', '99999999999999999999'].map(
+    (value) => ['SDQ_THREADS', value, 'choose a whole number from 1 to 1024, or unset it'] as const,
+  ),
+])('%s=%s is refused with the choices', (name, value, choices) => {
+  expect(() => run({ [name]: value })).toThrow(
+    new RegExp(`Error: ${name}=${value.replace('.', '\\.')} is no [a-z ]+: ${choices}\\.\n`),
+  );
 });
 
-it('gradients of no known type, or that the path lacks, are refused', () => {
-  expect(() => run({ SDQ_GRADIENTS: 'fp8' })).toThrow('choose float32 or bfloat16');
+it('gradients that the path lacks are refused', () => {
   expect(() => run({ SDQ_GRADIENTS: 'bfloat16', SDQ_CPU_PATH: 'portable' })).toThrow('unset it');
+});
+
+it('an empty environment variable counts as not set', () => {
+  const { path, threads } = run({ SDQ_THREADS: '', SDQ_CPU_PATH: '', SDQ_GRADIENTS: '' });
+  expect({ path, threads }).toEqual((({ path, threads }) => ({ path, threads }))(run({})));
 });

@@ -8,6 +8,7 @@ use crate::cpu_path::{CpuPath, cpu_path};
 use crate::int8_dot::{Dot, Line, PANEL, Pass, ROWS};
 use crate::lines::Lines;
 use crate::quantize::{integer_steps, mask_block, quantize_row};
+use crate::settings::setting;
 use crate::threads::{Floats, Shared, block_range, for_each};
 use napi_derive::napi;
 use std::cell::RefCell;
@@ -59,15 +60,15 @@ fn has_bf16() -> bool {
 /// What the gradients of quantized linear layers are multiplied in: `SDQ_GRADIENTS`, float32 unless set. The error
 /// says what to change.
 pub fn gradients() -> Result<&'static str, String> {
-    match std::env::var("SDQ_GRADIENTS").as_deref() {
-        Err(_) | Ok("float32") => Ok("float32"),
-        Ok("bfloat16") if has_bf16() => Ok("bfloat16"),
-        Ok("bfloat16") => Err(
+    match setting("SDQ_GRADIENTS").as_deref() {
+        None | Some("float32") => Ok("float32"),
+        Some("bfloat16") if has_bf16() => Ok("bfloat16"),
+        Some("bfloat16") => Err(
             "SDQ_GRADIENTS=bfloat16, but this CPU lacks avx512bf16, or SDQ_CPU_PATH forbids it: unset it."
                 .to_owned(),
         ),
-        Ok(other) => Err(format!(
-            "SDQ_GRADIENTS={other} is no type: choose float32 or bfloat16."
+        Some(other) => Err(format!(
+            "SDQ_GRADIENTS={other} is no type: choose float32 or bfloat16, or unset it."
         )),
     }
 }

@@ -1,5 +1,6 @@
 //! Which vector instructions the kernels use, chosen once at run time.
 
+use crate::settings::setting;
 use std::sync::OnceLock;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +64,7 @@ pub fn cpu_path() -> Result<CpuPath, String> {
 
 fn choose() -> Result<CpuPath, String> {
     let all = CpuPath::ALL;
-    let Ok(forced) = std::env::var("SDQ_CPU_PATH") else {
+    let Some(forced) = setting("SDQ_CPU_PATH") else {
         return Ok(all
             .into_iter()
             .find(|path| path.is_available())
@@ -71,7 +72,7 @@ fn choose() -> Result<CpuPath, String> {
     };
     match all.into_iter().find(|path| path.name() == forced) {
         None => Err(format!(
-            "SDQ_CPU_PATH={forced} is no path: choose {}.",
+            "SDQ_CPU_PATH={forced} is no path: choose {}, or unset it.",
             all.map(CpuPath::name).join(", ")
         )),
         Some(path) if path.is_available() => Ok(path),

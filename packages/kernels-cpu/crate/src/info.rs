@@ -2,7 +2,7 @@
 
 use crate::bf16::gradients;
 use crate::cpu_path::cpu_path;
-use crate::threads::thread_count;
+use crate::threads::chosen_threads;
 use napi::{Error, Result};
 use napi_derive::napi;
 
@@ -14,13 +14,13 @@ pub struct Info {
     pub version: String,
 }
 
-/// What is in use; an error when `SDQ_CPU_PATH` or `SDQ_GRADIENTS` asks for what is not there.
+/// What is in use; an error when `SDQ_CPU_PATH`, `SDQ_THREADS` or `SDQ_GRADIENTS` asks for what is not there.
 #[napi(catch_unwind)]
 pub fn info() -> Result<Info> {
     let path = cpu_path().map_err(Error::from_reason)?;
     Ok(Info {
         path: path.name().to_owned(),
-        threads: thread_count() as u32,
+        threads: chosen_threads().map_err(Error::from_reason)? as u32,
         gradients: gradients().map_err(Error::from_reason)?.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })

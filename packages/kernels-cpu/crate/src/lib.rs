@@ -45,6 +45,7 @@ mod quantize;
 mod quantized_linear;
 mod reduce;
 mod relations;
+mod settings;
 mod small_products;
 mod softmax;
 mod stream;

@@ -1,5 +1,6 @@
 //! The thread pool and the fixed blocks that work is cut into.
 
+use crate::settings::setting;
 use crate::team::Team;
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -7,17 +8,34 @@ use std::sync::OnceLock;
 /// Elements a block of elementwise work: large against the cost of handing it out, small against the cache.
 pub const BLOCK: usize = 16 * 1024;
 
-/// The number of threads: `SDQ_THREADS`, or one a physical core that this process may use.
+/// The most threads that `SDQ_THREADS` may ask for.
+const MOST_THREADS: usize = 1024;
+
+/// The number of threads: `SDQ_THREADS`, or one a physical core that this process may use. The error says what to
+/// change.
+pub fn chosen_threads() -> Result<usize, String> {
+    static COUNT: OnceLock<Result<usize, String>> = OnceLock::new();
+    COUNT.get_or_init(choose).clone()
+}
+
+fn choose() -> Result<usize, String> {
+    let Some(text) = setting("SDQ_THREADS") else {
+        let usable = std::thread::available_parallelism().map_or(1, |n| n.get());
+        return Ok(num_cpus::get_physical().min(usable).max(1));
+    };
+    match text.parse() {
+        Ok(count @ 1..=MOST_THREADS) => Ok(count),
+        _ => Err(format!(
+            "SDQ_THREADS={text} is no number of threads: choose a whole number from 1 to {MOST_THREADS}, or unset it."
+        )),
+    }
+}
+
+/// The number of threads in use.
 pub fn thread_count() -> usize {
     static COUNT: OnceLock<usize> = OnceLock::new();
-    *COUNT.get_or_init(|| {
-        let usable = std::thread::available_parallelism().map_or(1, |n| n.get());
-        std::env::var("SDQ_THREADS")
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .filter(|&count: &usize| count > 0)
-            .unwrap_or_else(|| num_cpus::get_physical().min(usable).max(1))
-    })
+    // An error was told by `info`, which is asked before all else.
+    *COUNT.get_or_init(|| chosen_threads().unwrap_or(1))
 }
 
 fn team() -> &'static Team {
