@@ -40,6 +40,7 @@ export const sections: readonly {
       ['quantizers', 'Quantizers'],
       ['integer-models', 'Models in integers'],
       ['data', 'Data folders'],
+      ['tokenizers', 'Tokenizers'],
       ['xglue-scorer', 'The XGLUE scorer'],
     ],
   },

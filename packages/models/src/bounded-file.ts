@@ -2,6 +2,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { SdqError } from '@sdq/core';
 import { readFully } from './read-fully.ts';
 
+/** The parser quotes some of the text. */
+const MAX_REASON_LENGTH = 200;
+
 /**
  * A text file's content, if the file is no longer than `maxBytes`.
  *
@@ -37,6 +40,7 @@ export async function readBoundedJson(path: string, maxBytes: number): Promise<u
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new SdqError('bad-checkpoint', `${path} is not JSON.`, { cause: error });
+    const reason = (error as Error).message.replaceAll(/\s+/gu, ' ').slice(0, MAX_REASON_LENGTH);
+    throw new SdqError('bad-checkpoint', `${path} is not JSON: ${reason}.`, { cause: error });
   }
 }

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../test/temporary-folder.ts';
 import { unigramTokenizer, wordPieceTokenizer } from '../test/tiny-tokenizer.ts';
 import { cachedDefaultCheckpoint } from './fetch-checkpoint.ts';
-import { loadTokenizer, type Tokenizer } from './tokenizer.ts';
+import { loadTokenizer, parseTokenizer, type Tokenizer } from './tokenizer.ts';
 
 const folder = temporaryFolder();
 const path = () => join(folder.path, 'tokenizer.json');
@@ -39,7 +39,7 @@ describe("a tokenizer of XLM-R's kind", () => {
     expect(tokenizer.encodeWindows('dog', 'the cat', 32, 8).map(({ ids }) => [...ids])).toEqual([
       [0, 9, 2, 2, 5, 6, 2],
     ]);
-    const [empty] = tokenizer.encodeWindows('dog', ' ', 32, 8);
+    const [empty] = tokenizer.encodeWindows('dog', '', 32, 8);
     expect([...empty!.ids]).toEqual([0, 9, 2, 2, 2]);
     const [cut] = tokenizer.encodeWindows('the dog sat the dog', 'the cat', 8, 0);
     expect([[...cut!.ids], cut!.cut]).toEqual([[0, 5, 9, 2, 2, 5, 6, 2], true]);
@@ -104,7 +104,8 @@ describe("a tokenizer of XLM-R's kind", () => {
   });
 
   it('gives a word without a piece the unknown token', async () => {
-    const tokenizer = await load(unigramTokenizer());
+    const normalizer = { type: 'Replace', pattern: { String: '\u0001' }, content: '' };
+    const tokenizer = await load({ ...unigramTokenizer(), normalizer });
     const { ids, firstPiece } = tokenizer.encodeWords(['\u0001', '', 'dog'], 16);
     expect([...ids]).toEqual([0, 3, 3, 9, 2]);
     expect([...firstPiece]).toEqual([1, 2, 3]);
@@ -159,7 +160,13 @@ describe('loadTokenizer', () => {
     ['no file', undefined, 'path-not-found', 'Cannot open'],
     ['no JSON', '{', 'bad-checkpoint', 'is not JSON'],
     ['no object', '3', 'bad-checkpoint', 'is not an object'],
-    ['no tokenizer', '{"model":{"type":"Other"}}', 'bad-checkpoint', 'not a usable tokenizer'],
+    [
+      'another kind of model',
+      '{"model":{"type":"BPE"}}',
+      'bad-checkpoint',
+      'is not a usable tokenizer: its model is of the kind BPE, and only Unigram and WordPiece are supported.',
+    ],
+    ['no model', '{}', 'bad-checkpoint', 'is not a usable tokenizer: "model": '],
   ])('refuses %s', async (_, text, code, message) => {
     if (text !== undefined) await writeFile(path(), text);
     await expect(loadTokenizer(folder.path)).rejects.toMatchObject({
@@ -175,9 +182,52 @@ describe('loadTokenizer', () => {
   });
 
   it('refuses one that cannot say what is unknown', async () => {
-    const text = JSON.stringify(unigramTokenizer()).replaceAll('<unk>', '<other>');
+    const text = JSON.stringify(unigramTokenizer()).replace('"unk_id":3', '"unk_id":null');
     await writeFile(path(), text);
-    await expect(loadTokenizer(folder.path)).rejects.toThrow('no token <unk>');
+    await expect(loadTokenizer(folder.path)).rejects.toThrow('is not a usable tokenizer: "unk_id": ');
+  });
+
+  const unigram = unigramTokenizer();
+  const template = (special: string) =>
+    JSON.parse(JSON.stringify(unigram).replaceAll('"<s>"', JSON.stringify(special))).post_processor;
+  it.each([
+    ['a normalizer', { normalizer: { type: 'Nmt' } }, /"type": Invalid/],
+    ['a pre-tokenizer', { pre_tokenizer: { type: 'ByteLevel' } }, /"type": Invalid/],
+    [
+      'contradicting options',
+      { pre_tokenizer: { type: 'Metaspace', replacement: '▁', add_prefix_space: false } },
+      /add_prefix_space false beside the prepend_scheme "always"/,
+    ],
+    [
+      'a pattern that finds nothing everywhere',
+      { normalizer: { type: 'Replace', pattern: { Regex: 'x*' }, content: '' } },
+      /Replace matches the empty text/,
+    ],
+    [
+      'an id that an added token cannot have',
+      { added_tokens: [{ id: 99, content: 'new' }] },
+      /added token "new" has the id 99 where 13 is due/,
+    ],
+    [
+      'a special token without an id',
+      { post_processor: { ...template('<s>'), special_tokens: {} } },
+      /post-processor does not say what <s> is/,
+    ],
+    [
+      'a template without a text',
+      { post_processor: { type: 'TemplateProcessing', single: [], pair: [], special_tokens: {} } },
+      /does not place each text once/,
+    ],
+    [
+      "a special token of another vocabulary's id",
+      { post_processor: { type: 'BertProcessing', sep: ['</s>', 4], cls: ['<s>', 0] } },
+      /post-processor calls 4 "<\/s>", and its vocabulary does not/,
+    ],
+  ])('refuses %s that it does not know, with the reason and its cause', (_, change, message) => {
+    const parse = () => parseTokenizer({ ...unigram, ...change }, 'a/tokenizer.json');
+    expect(parse).toThrow(message);
+    expect(parse).toThrow(/^a\/tokenizer\.json is not a usable tokenizer: [^\n]*\.$/);
+    expect(parse).toThrow(expect.objectContaining({ code: 'bad-checkpoint', cause: expect.any(Error) }));
   });
 });
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import { Tokenizer as JsonTokenizer, RobertaProcessingPostProcessor } from '@huggingface/tokenizers';
 import { SdqError } from '@sdq/core';
+import { z } from 'zod';
 import { readBoundedJson } from './bounded-file.ts';
 import { TOKENIZER_FILE } from './checkpoint.ts';
-import { type PieceOffsets, pieceOffsets } from './piece-offsets.ts';
+import { type SpecialTokenTemplate, specialTokenTemplate } from './special-token-template.ts';
+import { TextPieces } from './text-pieces.ts';
 
 // XLM-R's tokenizer.json has 17 MB.
 const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
@@ -14,8 +15,6 @@ const MAX_TOKENIZER_BYTES = 128 * 2 ** 20;
 const MAX_TEXT_LENGTH = 100_000;
 /** What SQuAD's code allows a question. */
 const MAX_QUESTION_PIECES = 64;
-/** Words remembered with their pieces; a treebank has some ten thousand different ones. */
-const MAX_CACHED_WORDS = 500_000;
 
 /** A sequence of token ids, special tokens included. */
 export interface Encoding {
@@ -43,47 +42,35 @@ export interface WindowEncoding extends Encoding {
   readonly ends: Int32Array;
 }
 
-/** The pieces of a word and where they stand in it. */
-interface PlacedPieces extends PieceOffsets {
-  readonly ids: readonly number[];
-}
-
-/** Special tokens around and between the sequences. */
-interface Template {
-  readonly ids: readonly [prefix: number[], middle: number[], suffix: number[]];
-  readonly types: readonly [prefix: number[], middle: number[], suffix: number[]];
-  readonly typeA: number;
-  readonly typeB: number;
-}
-
 /** Turns text into the token ids that a model was trained on. */
 export class Tokenizer {
-  private readonly single: Template;
-  private readonly pair: Template;
-  private readonly words = new Map<string, Int32Array>();
-  private readonly placed = new Map<string, PlacedPieces>();
   /** The piece that is nothing but the space before a word. */
   private readonly spaceId: number | undefined;
-  /** Whether no piece reaches over a space, so that a text's pieces are those of its words. */
-  private readonly splitsWords: boolean;
 
-  /** @param source - the file's name, for errors */
-  constructor(
-    private readonly tokenizer: JsonTokenizer,
-    readonly unknownId: number,
-    source: string,
+  private constructor(
+    private readonly texts: TextPieces,
+    private readonly single: SpecialTokenTemplate,
+    private readonly pair: SpecialTokenTemplate,
   ) {
-    this.spaceId = tokenizer.token_to_id('▁');
-    this.splitsWords =
-      this.spaceId !== undefined &&
-      [...tokenizer.get_vocab(false).keys()].every((piece) => !/.▁/u.test(piece));
-    this.single = readTemplate(tokenizer, false, source);
-    this.pair = readTemplate(tokenizer, true, source);
+    this.spaceId = texts.vocabulary.get('▁');
+  }
+
+  /** As {@link parseTokenizer}, with an error of any class that does not name the file. */
+  static of(json: object): Tokenizer {
+    const texts = new TextPieces(json);
+    const processor = 'post_processor' in json ? json.post_processor : undefined;
+    const template = (pair: boolean) => specialTokenTemplate(processor, texts.vocabulary, pair);
+    return new Tokenizer(texts, template(false), template(true));
+  }
+
+  /** The piece of what the vocabulary cannot spell. */
+  get unknownId(): number {
+    return this.texts.unknownId;
   }
 
   /** The ids of all pieces, those of special tokens among them. */
   vocabulary(): ReadonlyMap<string, number> {
-    return this.tokenizer.get_vocab(true);
+    return this.texts.vocabulary;
   }
 
   /**
@@ -99,8 +86,8 @@ export class Tokenizer {
   encodeTyped(text: string, pair: string | undefined, maxLength: number): Encoding {
     const template = pair === undefined ? this.single : this.pair;
     const room = this.room(template, maxLength);
-    const first = this.pieces(text);
-    const second = pair === undefined ? [] : this.pieces(pair);
+    const first = this.texts.ids(cut(text));
+    const second = pair === undefined ? [] : this.texts.ids(cut(pair));
     const [kept, keptSecond] = longestFirst(first.length, second.length, room);
     const whole =
       kept === first.length && keptSecond === second.length && isWhole(text) && isWhole(pair ?? '');
@@ -135,8 +122,7 @@ export class Tokenizer {
    * A question with each part of a context that fits beside it: windows of at most `maxLength` tokens, each sharing
    * `overlap` pieces of the context with the one before it, or half of what fits where that is less.
    *
-   * The context is tokenized word by word, so that each piece is known to stand somewhere in it. A question is cut to
-   * 64 tokens, or to half of the room where that is less.
+   * A question is cut to 64 tokens, or to half of the room where that is less.
    *
    * Source: Devlin et al. 2019, "BERT", whose SQuAD code calls the step between windows the document stride.
    *
@@ -146,10 +132,10 @@ export class Tokenizer {
   encodeWindows(question: string, context: string, maxLength: number, overlap: number): WindowEncoding[] {
     const template = this.pair;
     const room = this.room(template, maxLength);
-    const asked = this.pieces(question);
+    const asked = this.texts.ids(cut(question));
     const first = asked.slice(0, Math.min(MAX_QUESTION_PIECES, Math.floor(room / 2)));
     const whole = first.length === asked.length && isWhole(question) && isWhole(context);
-    const { ids, starts, ends } = this.placedPieces(cut(context));
+    const { ids, starts, ends } = this.texts.placed(cut(context));
     const width = room - first.length;
     const step = Math.max(1, width - Math.min(overlap, Math.floor(width / 2)));
     const contextRow = template.ids[0].length + first.length + template.ids[1].length;
@@ -167,40 +153,7 @@ export class Tokenizer {
     return windows;
   }
 
-  /** The pieces of a text, tokenized word by word, and where they stand in it. */
-  private placedPieces(text: string): { ids: number[]; starts: number[]; ends: number[] } {
-    const found = { ids: [] as number[], starts: [] as number[], ends: [] as number[] };
-    for (const { 0: word, index } of text.matchAll(/\S+/gu)) {
-      const { ids, starts, ends } = this.placedWord(word);
-      for (let i = 0; i < ids.length; i++) {
-        found.ids.push(ids[i]!);
-        found.starts.push(index + starts[i]!);
-        found.ends.push(index + ends[i]!);
-      }
-    }
-    return found;
-  }
-
-  private placedWord(word: string): PlacedPieces {
-    const known = this.placed.get(word);
-    if (known !== undefined) return known;
-    const { ids, tokens } = this.tokenizer.encode(word, { add_special_tokens: false });
-    // Of a zero-width space at a word's end the normalizer makes a space, which in the whole text joins the next one.
-    while (ids.length > 0 && ids.at(-1) === this.spaceId) {
-      ids.pop();
-      tokens.pop();
-    }
-    // Only a vocabulary without the bare space piece marks word pieces by "##".
-    const pieces = this.spaceId === undefined ? tokens.map((token) => token.replace(/^##/, '')) : tokens;
-    const placed = {
-      ids,
-      ...pieceOffsets(word, pieces, (part) => this.tokenizer.normalizer?.normalize(part) ?? part),
-    };
-    if (this.placed.size < MAX_CACHED_WORDS) this.placed.set(word, placed);
-    return placed;
-  }
-
-  private room(template: Template, maxLength: number): number {
+  private room(template: SpecialTokenTemplate, maxLength: number): number {
     const special = template.ids.reduce((sum, part) => sum + part.length, 0);
     if (!Number.isInteger(maxLength) || maxLength <= special) {
       throw new SdqError(
@@ -211,22 +164,9 @@ export class Tokenizer {
     return maxLength - special;
   }
 
-  private pieces(text: string): number[] {
-    if (!this.splitsWords || !isPlain(text)) {
-      return this.tokenizer.encode(cut(text), { add_special_tokens: false }).ids;
-    }
-    const ids: number[] = [];
-    for (const word of cut(text).split(' ')) for (const id of this.wordPieces(word)) ids.push(id);
-    return ids;
-  }
-
-  private wordPieces(word: string): Int32Array {
-    const known = this.words.get(word);
-    if (known !== undefined) return known;
-    const { ids } = this.tokenizer.encode(cut(word), { add_special_tokens: false });
-    const pieces = Int32Array.from(ids.length === 0 ? [this.unknownId] : ids);
-    if (this.words.size < MAX_CACHED_WORDS) this.words.set(word, pieces);
-    return pieces;
+  private wordPieces(word: string): number[] {
+    const ids = this.texts.ids(cut(word));
+    return ids.length === 0 ? [this.unknownId] : ids;
   }
 }
 
@@ -261,15 +201,19 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
  */
 export function parseTokenizer(json: unknown, source: string): Tokenizer {
   const described = requireObject(json, source);
-  let tokenizer: JsonTokenizer;
   try {
-    tokenizer = new JsonTokenizer(described, {});
+    return Tokenizer.of(described);
   } catch (error) {
-    throw new SdqError('bad-checkpoint', `${source} is not a usable tokenizer.`, { cause: error });
+    throw new SdqError('bad-checkpoint', `${source} is not a usable tokenizer: ${reasonOf(error)}.`, {
+      cause: error,
+    });
   }
-  const unknownId = tokenizer.token_to_id('<unk>') ?? tokenizer.token_to_id('[UNK]');
-  if (unknownId === undefined) throw new SdqError('bad-checkpoint', `${source} has no token <unk> or [UNK].`);
-  return new Tokenizer(tokenizer, unknownId, source);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof z.ZodError)) return error instanceof Error ? error.message : String(error);
+  const { path, message } = error.issues[0]!;
+  return `${path.length === 0 ? '' : `"${path.join('.')}": `}${message}`;
 }
 
 /**
@@ -296,33 +240,7 @@ function longestFirst(first: number, second: number, room: number): [number, num
   return first <= second ? [shorter, room - shorter] : [room - shorter, shorter];
 }
 
-/** Asks the tokenizer's own post-processor where it puts special tokens, with a stand-in for each text. */
-function readTemplate(tokenizer: JsonTokenizer, pair: boolean, source: string): Template {
-  const [a, b] = ['\0a', '\0b'];
-  const processor = tokenizer.post_processor;
-  const processed = processor === null ? undefined : processor.post_process([a], pair ? [b] : null, true);
-  const tokens = processed?.tokens ?? (pair ? [a, b] : [a]);
-  // XLM-R has one token type; the library numbers the second text 1 here, as for RoBERTa's cousin BERT.
-  const untyped = processor instanceof RobertaProcessingPostProcessor;
-  const types = (untyped ? undefined : processed?.token_type_ids) ?? tokens.map(() => 0);
-  const atA = tokens.indexOf(a);
-  const atB = pair ? tokens.indexOf(b) : tokens.length;
-  if (atA < 0 || atB < atA)
-    throw new SdqError('bad-checkpoint', `${source} has a post-processor that is not usable.`);
-  const id = (token: string) => {
-    const found = tokenizer.token_to_id(token);
-    if (found === undefined) throw new SdqError('bad-checkpoint', `${source} has no token "${token}".`);
-    return found;
-  };
-  return {
-    ids: [tokens.slice(0, atA).map(id), tokens.slice(atA + 1, atB).map(id), tokens.slice(atB + 1).map(id)],
-    types: [types.slice(0, atA), types.slice(atA + 1, atB), types.slice(atB + 1)],
-    typeA: types[atA] ?? 0,
-    typeB: types[atB] ?? 0,
-  };
-}
-
-function fill(template: Template, first: readonly number[], second: readonly number[]): Encoding {
+function fill(template: SpecialTokenTemplate, first: readonly number[], second: readonly number[]): Encoding {
   const { ids, types, typeA, typeB } = template;
   return {
     ids: Int32Array.from([...ids[0], ...first, ...ids[1], ...second, ...ids[2]]),
@@ -335,11 +253,6 @@ function fill(template: Template, first: readonly number[], second: readonly num
     ]),
   };
 }
-
-/** Whether a text is words between single spaces that no normalizer of the XLM-R kind changes, nor special tokens. */
-const isPlain = (text: string): boolean =>
-  /^[\p{L}\p{M}\p{N}\p{P}]+(?: [\p{L}\p{N}\p{P}][\p{L}\p{M}\p{N}\p{P}]*)*$/u.test(text) &&
-  text.normalize('NFKC') === text;
 
 const isWhole = (text: string): boolean => text.length <= MAX_TEXT_LENGTH;
 

@@ -88,7 +88,7 @@ it('moves the ids of added tokens behind the vocabulary, of padding and of a pos
         ['<s>', 0],
         ['<pad>', 0],
         ['<unk>', 0],
-        ['x', -1],
+        ['x', 0],
         ['</s>', 0],
       ],
     },
@@ -113,6 +113,57 @@ it('moves the ids of added tokens behind the vocabulary, of padding and of a pos
       ],
     },
   });
+});
+
+it('keeps the piece that decides what an unknown character costs', async () => {
+  const json = {
+    ...unigramTokenizer(),
+    model: {
+      type: 'Unigram',
+      unk_id: 3,
+      vocab: [
+        ...['<s>', '<pad>', '</s>', '<unk>'].map((piece) => [piece, 0]),
+        ...[
+          ['▁', -2],
+          ['ab', -12],
+          ['c', -12],
+          ['bc', -1],
+          ['rare', -30],
+          ['a', -29],
+        ],
+      ],
+    },
+  };
+  const { whole, trimmed, keptIds } = await trimmedTo(json, ['abc', 'bc']);
+  expect(keptIds).toContain(8);
+  expect(keptIds).not.toContain(9);
+  const now = trimmed.encode('abc', undefined, 16);
+  expect([...now].map((id) => keptIds[id])).toEqual([...whole.encode('abc', undefined, 16)]);
+});
+
+it('keeps the pieces of bytes where the model falls back to them', async () => {
+  const vocab = (unigramTokenizer() as { model: { vocab: [string, number][] } }).model.vocab;
+  const bytes = Array.from({ length: 256 }, (_, byte) => [
+    `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+    -30,
+  ]);
+  const json = {
+    ...unigramTokenizer(),
+    model: { type: 'Unigram', unk_id: 3, byte_fallback: true, vocab: [...vocab, ...bytes] },
+  };
+  const { whole, trimmed, keptIds } = await trimmedTo(json, ['the cat', '.']);
+  expect(keptIds.length).toBeGreaterThan(256);
+  const now = [...trimmed.encode('the \u2603', undefined, 16)].map((id) => keptIds[id]);
+  expect(now).toEqual([...whole.encode('the \u2603', undefined, 16)]);
+  expect(now).toHaveLength(7);
+});
+
+it('trims models whose kind the file does not say', () => {
+  for (const whole of [unigramTokenizer(), wordPieceTokenizer()] as { model: { type?: string } }[]) {
+    const { type: _, ...model } = whole.model;
+    const found = trimTokenizer({ ...whole, model }, new Set([4]), 1, 'x');
+    expect(found).toEqual(trimTokenizer(whole, new Set([4]), 1, 'x'));
+  }
 });
 
 it('refuses what it cannot trim', () => {

@@ -1,5 +1,6 @@
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
+import { pieceModelType } from './piece-model.ts';
 
 /** A tokenizer.json with fewer pieces. */
 export interface TrimmedTokenizer {
@@ -23,26 +24,38 @@ const fileSchema = z.looseObject({
   added_tokens: z.array(z.looseObject({ id, content: z.string() })).default([]),
   padding: z.looseObject({ pad_id: id }).nullish(),
   post_processor: processorSchema.nullish(),
-  model: z.discriminatedUnion('type', [
-    z.looseObject({
-      type: z.literal('Unigram'),
-      vocab: z.array(z.tuple([z.string(), z.number()])).max(MAX_PIECES),
-      unk_id: id.nullish(),
-    }),
-    z.looseObject({
-      type: z.literal('WordPiece'),
-      vocab: z.record(z.string(), id),
-      unk_token: z.string().nullish(),
-    }),
-  ]),
+  model: z.preprocess(
+    withType,
+    z.discriminatedUnion('type', [
+      z.looseObject({
+        type: z.literal('Unigram'),
+        vocab: z.array(z.tuple([z.string(), z.number()])).max(MAX_PIECES),
+        unk_id: id.nullish(),
+        byte_fallback: z.boolean().optional(),
+      }),
+      z.looseObject({
+        type: z.literal('WordPiece'),
+        vocab: z.record(z.string(), id),
+        unk_token: z.string().nullish(),
+      }),
+    ]),
+  ),
 });
+
+const BYTE_PIECE = /^<0x[0-9A-F]{2}>$/;
+
+/** Files of before 2021 do not say of which kind their model is. */
+function withType(model: unknown): unknown {
+  return typeof model === 'object' && model !== null ? { ...model, type: pieceModelType(model) } : model;
+}
 
 /**
  * Takes pieces out of a tokenizer.json, and numbers those that stay anew in their old order.
  *
  * A text whose pieces all stay is cut into the same pieces as before: a Unigram model's best segmentation is still there
  * with fewer to compare with, and WordPiece's longest match at each place is still the longest. Special tokens, the unknown
- * piece, and all ids up to `lastFixed` stay, so that those keep their numbers.
+ * piece, and all ids up to `lastFixed` stay, so that those keep their numbers. So do a Unigram model's piece of the lowest
+ * score, which decides what an unknown character costs, and the pieces of single bytes where it falls back to them.
  *
  * @param json - what tokenizer.json says
  * @param keep - the ids to keep
@@ -83,7 +96,7 @@ export function trimTokenizer(
   );
   const fixed = new Set(added.map(({ id }) => id));
   for (const { id, content } of added) pieces.set(id, content);
-  if (model.type === 'Unigram') fixed.add(model.unk_id ?? 0);
+  if (model.type === 'Unigram') for (const id of fixedUnigramPieces(model)) fixed.add(id);
   else if (model.unk_token != null && model.unk_token in model.vocab)
     fixed.add(model.vocab[model.unk_token]!);
   for (const id of keep) {
@@ -111,7 +124,15 @@ export function trimTokenizer(
   };
 }
 
-function trimmedModel(model: z.infer<typeof fileSchema>['model'], now: ReadonlyMap<number, number>) {
+type Model = z.infer<typeof fileSchema>['model'];
+
+function fixedUnigramPieces({ vocab, unk_id, byte_fallback }: Model & { type: 'Unigram' }): number[] {
+  const lowest = vocab.reduce((lowest, [, score], id) => (score < vocab[lowest]![1] ? id : lowest), 0);
+  const bytes = vocab.flatMap(([piece], id) => (byte_fallback && BYTE_PIECE.test(piece) ? [id] : []));
+  return [unk_id ?? 0, lowest, ...bytes];
+}
+
+function trimmedModel(model: Model, now: ReadonlyMap<number, number>) {
   if (model.type === 'Unigram') {
     const vocab = model.vocab.filter((_, id) => now.has(id));
     return { ...model, vocab, ...(model.unk_id != null && { unk_id: now.get(model.unk_id)! }) };

@@ -6,7 +6,7 @@ export function unigramTokenizer(): object {
   return {
     version: '1.0',
     added_tokens: pieces.slice(0, 4).map((content, id) => addedToken(content, id)),
-    normalizer: { type: 'Precompiled', precompiled_charsmap: '' },
+    normalizer: { type: 'Replace', pattern: { Regex: String.raw`\s+` }, content: ' ' },
     pre_tokenizer: { type: 'Metaspace', replacement: '▁', add_prefix_space: true },
     post_processor: {
       type: 'TemplateProcessing',
