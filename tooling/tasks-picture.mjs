@@ -2,12 +2,12 @@
 // `node tooling/tasks-picture.mjs picture.svg runs/pos,runs/pos-quant-noise runs/xnli,runs/xnli-quant-noise`.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { versionLabel } from '@sdq/pipeline';
+import { zeroShotName } from '@sdq/pipeline';
 import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { use } from 'echarts/core';
 import { svgChart } from './svg-chart.mjs';
-import { keptShare, plansOf, readTask, runsOf, zeroShot } from './tasks-table.mjs';
+import { keptShare, labelOf, plansOf, readTask, runsOf, zeroShot } from './tasks-table.mjs';
 
 use([LineChart, GridComponent, LegendComponent, TitleComponent]);
 
@@ -30,7 +30,7 @@ export function keptZeroShot(task, plans, version) {
 
 function main([picture, ...folders]) {
   const tasks = folders.map((list) => readTask(list.split(',')));
-  const { config } = tasks[0].runs[0];
+  const runs = tasks.flatMap((task) => task.runs);
   const plans = plansOf(tasks);
   const ink = { color: '#7a7a7a', fontSize: 12 };
   const [left, width, gap] = [52, 132, 18];
@@ -55,7 +55,7 @@ function main([picture, ...folders]) {
       splitLine: line,
       axisLabel: { ...ink, show: gridIndex === 0 },
       ...(gridIndex === 0 && {
-        name: 'kept of fp32, zero-shot languages, %',
+        name: `kept of fp32, ${zeroShotName(runs) === 'zero-shot' ? 'zero-shot languages' : 'languages without en'}, %`,
         nameLocation: 'middle',
         nameGap: 34,
         nameTextStyle: ink,
@@ -64,7 +64,10 @@ function main([picture, ...folders]) {
     series: Object.entries(LOOK).flatMap(([version, { color, symbol }]) =>
       tasks.map((task, i) => ({
         type: 'line',
-        name: versionLabel(version, config),
+        name: labelOf(
+          runs.filter(({ scores }) => version in scores),
+          version,
+        ),
         xAxisIndex: i,
         yAxisIndex: i,
         color,

@@ -13,6 +13,7 @@ import {
   scoredVersions,
   sweepTests,
   versionLabel,
+  zeroShotName,
 } from '@sdq/pipeline';
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
@@ -50,6 +51,11 @@ export function keptShare(runs, version, score) {
   return mean(runs.map((run) => score(run, version) / score(run, 'fp32')));
 }
 
+/** What the runs call a version: more than one name where they distilled different losses. */
+export function labelOf(runs, version) {
+  return [...new Set(runs.map(({ config }) => versionLabel(version, config)))].join(' or ');
+}
+
 /** A row a plan and version: its mean on each task, the standard deviation over the seeds, and what it keeps of fp32 on the mean of the tasks. */
 export function keptTable(tasks) {
   const runs = tasks.flatMap((task) => task.runs);
@@ -67,7 +73,7 @@ export function keptTable(tasks) {
       return [
         [
           version === 'fp32' ? '' : plan,
-          versionLabel(version, runs[0].config),
+          labelOf(found.flat(), version),
           ...found.map((one) => (one.length === 0 ? '' : spread(one.map((run) => average(run, version))))),
           kept(average),
           kept(({ scores }, of) => scores[of].en),
@@ -77,7 +83,8 @@ export function keptTable(tasks) {
       ];
     }),
   );
-  const head = ['plan', 'version', ...tasks.map(({ task }) => task), 'kept', 'en', 'zero-shot', 'MB'];
+  const names = tasks.map(({ task }) => task);
+  const head = ['plan', 'version', ...names, 'kept', 'en', zeroShotName(runs), 'MB'];
   return [head, ...rows];
 }
 
@@ -102,9 +109,9 @@ export function differenceTable(tasks, version, less) {
     const swept = runs
       .filter(({ scores }) => version in scores && less in scores)
       .map((results) => ({ settings: { plan: results.config.plan, seed: results.config.seed }, results }));
-    const labels = [version, less].map((one) => versionLabel(one, runs[0].config));
+    const labels = [version, less].map((one) => new Set(runs.map(({ config }) => versionLabel(one, config))));
     return sweepTests(swept)
-      .filter(([, own, other]) => own === labels[0] && other === labels[1])
+      .filter(([, own, other]) => labels[0].has(own) && labels[1].has(other))
       .map(([plan, , , difference, sd, , adjusted]) => [plan, task, difference, sd, adjusted]);
   });
   const plans = byBits([...new Set(rows.map(([plan]) => plan))]);
@@ -117,7 +124,8 @@ export function differenceTable(tasks, version, less) {
 function main(folders) {
   const tasks = folders.map((list) => readTask(list.split(',')));
   console.log(`${markdownTable(keptTable(tasks))}\n`);
-  console.log('SDQ (Att-KLD) less QAT:\n');
+  const runs = tasks.flatMap((task) => task.runs.filter(({ scores }) => 'sdq' in scores));
+  console.log(`${labelOf(runs, 'sdq')} less QAT:\n`);
   console.log(markdownTable(differenceTable(tasks, 'sdq', 'qat')));
 }
 

@@ -18,6 +18,7 @@ function run(
   seed: number,
   scores: Record<string, { en: number; de: number }>,
   bytes = {},
+  distillation: object = { logits: 10, attention: 1000 },
 ) {
   const folder = join(root, sweep, `seed-${seed}_plan-${plan}`);
   mkdirSync(folder, { recursive: true });
@@ -29,7 +30,7 @@ function run(
     ),
     bytes: { fp32: 4e8, ...bytes },
     seconds: 1,
-    config: { plan, seed, distillation: { logits: 10, attention: 1000 } },
+    config: { plan, seed, distillation },
   };
   writeFileSync(join(folder, 'results.json'), JSON.stringify(results));
   return join(root, sweep);
@@ -50,6 +51,16 @@ it('puts tasks beside one another, over the seeds', () => {
     ['w8a8', 'SDQ (Att-KLD)', '69.00 ± 1.41', '70.00', '99.3 %', '100.0 %', '98.3 %', '100.0'],
     ['w4a8', 'SDQ (Att-KLD)', '35.00', '', '', '', '', ''],
   ]);
+});
+
+it('names every loss that the runs of a row distilled', () => {
+  const xnli = run('xnli', 'w8a8', 0, { sdq: fp32 });
+  const hidden = run('xnli-hidden', 'w4a8', 0, { sdq: fp32 }, {}, { losses: { 'hidden-mse': 1 } });
+  const both = run('xnli-both', 'w8a8', 1, { sdq: fp32 }, {}, { losses: { 'hidden-mse': 1 } });
+  const labels = (...folders: string[]) =>
+    keptTable([readTask(folders)]).map(([plan, label]) => [plan, label]);
+  expect(labels(xnli, hidden)).toContainEqual(['w4a8', 'SDQ (hidden-mse)']);
+  expect(labels(xnli, both)).toContainEqual(['w8a8', 'SDQ (Att-KLD) or SDQ (hidden-mse)']);
 });
 
 it('takes no runs of different teachers for one task', () => {

@@ -11,8 +11,16 @@ import {
   writeFileAtomically,
 } from '@sdq/models';
 import { type IntegerForm, QUANTIZED_FILE, WHOLE_FILE, writeOnnx } from '@sdq/onnx';
-import { loadSavedModel, type Results, readResults, type SavedModel } from '@sdq/pipeline';
-import { baseName, modelCard } from './model-card.ts';
+import {
+  loadSavedModel,
+  precisionOf,
+  precisionText,
+  type Results,
+  readResults,
+  type SavedModel,
+} from '@sdq/pipeline';
+import { EXPORT_FILE } from './export-file.ts';
+import { baseName, type CardFacts, modelCard } from './model-card.ts';
 import { writeStagedFolder } from './staged-folder.ts';
 import { tokenizerConfig } from './tokenizer-config.ts';
 import { VERSION } from './version.ts';
@@ -28,8 +36,6 @@ export interface ExportFlags {
   readonly json?: boolean;
 }
 
-/** What an export was: shows which folders an export may replace. */
-const EXPORT_FILE = 'export.json';
 /** Licences of the models that runs start from by default. */
 const LICENSES: Readonly<Record<string, string>> = { 'multilingual-e5-small': 'mit' };
 
@@ -54,28 +60,31 @@ export async function exportCommand(folder: string, flags: ExportFlags): Promise
     out,
     { marker: EXPORT_FILE, force: flags.force ?? false, keep: folder },
     async (staged) => {
-      if (format === 'safetensors') await writeSafetensorsFolder(staged, folder, model);
-      else await writeOnnxFolder(staged, folder, model, form, flags.nibbles);
+      const onnx =
+        format === 'safetensors'
+          ? await writeSafetensorsFolder(staged, folder, model)
+          : await writeOnnxFolder(staged, folder, model, form, flags.nibbles);
       const text = tokenizerConfig(join(folder, 'tokenizer.json'), maxSequenceLength(model.config));
       await writeFileAtomically(join(staged, 'tokenizer_config.json'), text);
       const bytes = weightBytes(staged);
       const run = runOf(folder, quantized);
       const license = flags.license ?? (run && LICENSES[baseName(run.results) ?? '']);
-      const weightBits = quantized
-        ? [...new Set([...model.weights.values()].map(({ bits }) => bits))].sort()
-        : [];
+      const precision = precisionOf(model);
       const card = modelCard({
         head: model.head,
-        format,
-        form,
-        weightBits,
+        onnx,
+        precision,
         bytes,
         license,
         run,
         sdqVersion: VERSION,
       });
       await writeFileAtomically(join(staged, 'README.md'), card);
-      const made = { sdq: VERSION, format, ...(form && { form }), weightBits };
+      const { weightBits } = precision;
+      const made = {
+        ...{ sdq: VERSION, format, ...(form && { form }), weightBits },
+        precision: precisionText(precision),
+      };
       await writeFileAtomically(join(staged, EXPORT_FILE), `${JSON.stringify(made, null, 2)}\n`);
       total = bytes;
     },
@@ -97,7 +106,7 @@ function requireDistinct(folder: string, labels: readonly string[]): void {
   );
 }
 
-async function writeSafetensorsFolder(staged: string, folder: string, model: SavedModel): Promise<void> {
+async function writeSafetensorsFolder(staged: string, folder: string, model: SavedModel): Promise<undefined> {
   if ('weights' in model) await saveQuantizedModel(staged, model, { tokenizerFrom: folder });
   else await saveModel(staged, { ...model, tokenizerFrom: folder });
 }
@@ -109,10 +118,14 @@ async function writeOnnxFolder(
   model: SavedModel,
   form: IntegerForm | undefined,
   nibbles: boolean | undefined,
-): Promise<void> {
+): Promise<CardFacts['onnx']> {
   const file = join(staged, 'weights' in model ? QUANTIZED_FILE : WHOLE_FILE);
   await mkdir(dirname(file));
-  const { files } = await writeOnnx(file, model, form && { form, ...(nibbles && { nibbles }) });
+  const { files, operators, opset } = await writeOnnx(
+    file,
+    model,
+    form && { form, ...(nibbles && { nibbles }) },
+  );
   const settings = {
     // So that it loads by default what lies here, and no other precision.
     dtype: 'weights' in model ? 'q8' : 'fp32',
@@ -121,6 +134,7 @@ async function writeOnnxFolder(
   const config = { ...configFile(model.config, model.head), 'transformers.js_config': settings };
   await writeFileAtomically(join(staged, 'config.json'), `${JSON.stringify(config, null, 2)}\n`);
   await copyFile(join(folder, 'tokenizer.json'), join(staged, 'tokenizer.json'));
+  return { operators, opset };
 }
 
 function weightBytes(folder: string): number {

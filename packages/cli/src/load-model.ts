@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadTokenizer } from '@sdq/models';
 import { OnnxSession, QUANTIZED_FILE, WHOLE_FILE } from '@sdq/onnx';
 import { type EvaluatedModel, loadClassifier } from '@sdq/pipeline';
+import { EXPORT_FILE } from './export-file.ts';
 
 /**
  * Loads a model's folder: an exported ONNX one to run under onnxruntime, any other in process.
@@ -14,10 +15,33 @@ export async function loadModel(folder: string): Promise<EvaluatedModel> {
   const tokenizer = await loadTokenizer(folder);
   const session = await OnnxSession.open(folder);
   const quantized = existsSync(join(folder, QUANTIZED_FILE));
-  return { classify: session, tokenizer, head: session.head, quantized };
+  const precision = readPrecision(folder);
+  return {
+    classify: session,
+    tokenizer,
+    head: session.head,
+    quantized,
+    ...(precision !== undefined && { precision }),
+  };
 }
 
 /** Whether a folder holds an exported ONNX model. */
 function isOnnxFolder(folder: string): boolean {
   return [QUANTIZED_FILE, WHOLE_FILE].some((file) => existsSync(join(folder, file)));
+}
+
+const MAX_EXPORT_BYTES = 1e5;
+const MAX_PRECISION = 500;
+
+/** What an export says of its precision; nothing where it does not, as an older one. */
+function readPrecision(folder: string): string | undefined {
+  const file = join(folder, EXPORT_FILE);
+  const size = statSync(file, { throwIfNoEntry: false })?.size;
+  if (size === undefined || size > MAX_EXPORT_BYTES) return undefined;
+  try {
+    const { precision } = JSON.parse(readFileSync(file, 'utf8')) as { precision?: unknown };
+    return typeof precision === 'string' && precision.length <= MAX_PRECISION ? precision : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,14 +1,24 @@
 import type { HeadKind } from '@sdq/models';
-import { meanScore, type Results, sortLanguages } from '@sdq/pipeline';
+import {
+  languageNames,
+  meanScore,
+  methodOfVersion,
+  type Precision,
+  precisionText,
+  type Results,
+  sortLanguages,
+  startOf,
+  trainingSentence,
+  zeroShotLanguages,
+  zeroShotName,
+} from '@sdq/pipeline';
 
 /** What the card of an exported model tells. */
 export interface CardFacts {
   readonly head: { readonly kind: HeadKind; readonly labels: readonly string[] };
-  readonly format: 'onnx' | 'safetensors';
-  /** How the integers stand in an ONNX graph; absent for floats. */
-  readonly form?: string | undefined;
-  /** The bits of the weights; absent for floats. */
-  readonly weightBits: readonly number[];
+  /** The operators of the graph and their set; absent for safetensors. */
+  readonly onnx?: { readonly operators: readonly string[]; readonly opset: number } | undefined;
+  readonly precision: Precision;
   readonly bytes: number;
   readonly license: string | undefined;
   /** The run that the model comes from, and which of its versions it is. */
@@ -16,18 +26,10 @@ export interface CardFacts {
   readonly sdqVersion: string;
 }
 
-const MADE: Readonly<Record<string, string>> = {
-  fp32: 'Fine-tuned on the English training set, in float32.',
-  ptq: 'Fine-tuned on the English training set, then quantized after training (PTQ) with ranges from English text.',
-  qat: 'Fine-tuned on the English training set, then trained on with simulated quantization (QAT).',
-  sdq: "Fine-tuned on the English training set, then trained on by self-distilled quantization: the fp32 model teaches its quantized copy its logits and its attention outputs (Att-KLD; [O'Neill and Dutta 2023](https://arxiv.org/abs/2307.05972)).",
-  sdqMse:
-    "Fine-tuned on the English training set, then trained on by self-distilled quantization: the fp32 model teaches its quantized copy its logits and its attention outputs (Att-MSE; [O'Neill and Dutta 2023](https://arxiv.org/abs/2307.05972)).",
-};
-
 /** README.md of an exported model, with the fields that model hubs read on top. */
 export function modelCard(facts: CardFacts): string {
-  const { head, format, license, run, weightBits } = facts;
+  const { head, onnx, license, run } = facts;
+  const { weightBits } = facts.precision;
   const base = run && baseName(run.results);
   const precision = weightBits.length === 0 ? 'fp32' : `int${weightBits.join('/')}`;
   const languages = run ? sortLanguages(Object.keys(run.results.scores[run.version] ?? {})) : [];
@@ -36,9 +38,9 @@ export function modelCard(facts: CardFacts): string {
     `license: ${license ?? 'other'}`,
     ...(languages.length > 0 ? ['language:', ...languages.map((language) => `  - ${language}`)] : []),
     `pipeline_tag: ${head.kind === 'sequence-classification' ? 'text-classification' : head.kind}`,
-    `library_name: ${format === 'onnx' ? 'transformers.js' : 'transformers'}`,
+    `library_name: ${onnx ? 'transformers.js' : loadsIn(facts)}`,
     'tags:',
-    ...['sdq', precision, ...(format === 'onnx' ? ['onnx'] : [])].map((tag) => `  - ${tag}`),
+    ...['sdq', precision, ...(onnx ? ['onnx'] : [])].map((tag) => `  - ${tag}`),
     '---',
   ];
   const title = [base, run?.results.task, precision].filter((part) => part !== undefined).join(', ');
@@ -61,22 +63,37 @@ export function modelCard(facts: CardFacts): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-/** The last part of the path of the model that a run started from. */
+/** The last part of the path of the model that a run started from; undefined where its results do not tell. */
 export function baseName(results: Results): string | undefined {
-  const { model } = (results.config ?? {}) as { model?: unknown };
-  return typeof model === 'string' ? model.split(/[\\/]/).filter(Boolean).at(-1) : undefined;
+  return nameOf(startOf(results));
 }
 
-function what({ head, format, form, weightBits }: CardFacts): string {
+function nameOf(path: unknown): string | undefined {
+  return typeof path === 'string' ? path.split(/[\\/]/).filter(Boolean).at(-1) : undefined;
+}
+
+// By these a graph computes with integers, or says that a runtime may.
+const INTEGER_OPERATORS = ['QuantizeLinear', 'DequantizeLinear', 'MatMulInteger', 'MatMulNBits'];
+
+function what({ head, onnx, precision }: CardFacts): string {
   const decides =
     head.kind === 'question-answering'
       ? 'where the answer to a question stands in a text'
       : `${head.kind === 'token-classification' ? 'a tag for each word' : 'a label for each text'}, one of ${head.labels.length} (${head.labels.join(', ')})`;
-  const integers =
-    weightBits.length === 0
-      ? 'Weights in float32'
-      : `Weights in ${weightBits.join(' and ')} bits, inputs of its layers in 8${form === undefined ? '' : form === 'qdq' ? ', as QuantizeLinear and DequantizeLinear' : ', as MatMulInteger'}`;
-  return `An encoder that gives ${decides}. ${integers}; ${format === 'onnx' ? 'ONNX, operator set 17' : 'safetensors'};`;
+  const text = precisionText(precision);
+  const numbers = precision.weightBits.length === 0 ? `Weights in ${text}` : sentence(text);
+  const used = INTEGER_OPERATORS.filter((operator) => onnx?.operators.includes(operator));
+  const operators = used.length > 0 ? ` with ${used.join(', ')}` : '';
+  return `An encoder that gives ${decides}. ${numbers}; ${onnx ? `ONNX, operator set ${onnx.opset}${operators}` : 'safetensors'};`;
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
+}
+
+/** The library that reads the safetensors: signs and codebooks are formats of sdq's own. */
+function loadsIn({ precision: { weightBits, matrices } }: CardFacts): 'transformers' | 'sdq' {
+  return weightBits.includes(1) || matrices.codebooks > 0 ? 'sdq' : 'transformers';
 }
 
 function scores(results: Results, version: string, languages: readonly string[]): string {
@@ -84,15 +101,21 @@ function scores(results: Results, version: string, languages: readonly string[])
   const fp32 = version === 'fp32' ? undefined : results.scores.fp32;
   const row = (name: string, pick: (scores: Readonly<Record<string, number>>) => number) =>
     `| ${name} | ${[own, ...(fp32 ? [fp32] : [])].map((one) => (100 * pick(one)).toFixed(1)).join(' | ')} |`;
-  const zeroShot = languages.filter((language) => language !== 'en');
+  const { config } = results;
+  const zeroShot = zeroShotLanguages([results], languages);
+  const limit =
+    config.devLimit === undefined ? '' : `, the first ${config.devLimit} examples of each language at most`;
+  const trained = trainingSentence(results);
   return [
-    `XGLUE ${results.task} dev, ${results.metric}, in percent. Trained on English alone; the other languages are zero-shot.`,
+    `Task ${results.task}, dev sets, ${results.metric}, in percent${limit}.${trained === undefined ? '' : ` ${trained}`}`,
     '',
     `| language | this model |${fp32 ? ' fp32 |' : ''}`,
     `| --- | --- |${fp32 ? ' --- |' : ''}`,
     ...languages.map((language) => row(language, (one) => one[language] ?? Number.NaN)),
     row('average', (one) => meanScore(one, languages)),
-    ...(zeroShot.length > 0 ? [row('zero-shot average', (one) => meanScore(one, zeroShot))] : []),
+    ...(zeroShot.length > 0
+      ? [row(`${zeroShotName([results])} average`, (one) => meanScore(one, zeroShot))]
+      : []),
     '',
     'They are scores of the model in process; `sdq verify` tells how far the answers of this file differ.',
   ].join('\n');
@@ -100,14 +123,13 @@ function scores(results: Results, version: string, languages: readonly string[])
 
 function made(results: Results, version: string): string {
   const base = baseName(results);
-  const losses = version === 'sdq' ? results.config.distillation.losses : undefined;
-  const how = losses
-    ? `Fine-tuned on the English training set, then trained on by self-distilled quantization: the fp32 model teaches its quantized copy by the losses ${Object.keys(losses).join(', ')}.`
-    : MADE[version];
+  const method = methodOfVersion(version);
   const hours = (results.seconds / 3600).toFixed(1);
   return [
     ...(base ? [`Started from ${base}.`] : []),
-    how ?? `Version "${version}" of a run.`,
+    teacherMade(results),
+    ...(method ? [`That model was then ${method.made(results.config)}.`] : []),
+    ...(method || version === 'fp32' ? [] : [`Version "${version}" of a run.`]),
     `The whole run took ${hours} hours on ${results.machine}. What was asked of it:`,
     '',
     '```json',
@@ -116,17 +138,33 @@ function made(results: Results, version: string): string {
   ].join('\n');
 }
 
-/** What was asked of a run, without the paths of the machine that it ran on. */
-function withoutPaths(results: Results): unknown {
-  const { data: _data, out: _out, ...asked } = results.config as Record<string, unknown>;
-  return { ...asked, model: baseName(results) };
+/** How the fp32 model came about, as far as the run knows. */
+function teacherMade({ config, trainLanguages }: Results): string {
+  if (config.teacher !== undefined) return 'A fine-tuned model in float32 was given to the run.';
+  const data = trainLanguages ? ` on the ${languageNames(trainLanguages)} training set` : '';
+  const noise = config.finetune?.noise
+    ? ', with random blocks of the weights quantized in each step (Quant-Noise)'
+    : '';
+  return `Fine-tuned in float32${data}${noise}.`;
 }
 
-function usage({ head, format }: CardFacts): string {
+/** What was asked of a run, without the paths of the machine that it ran on. */
+function withoutPaths(results: Results): unknown {
+  const { data: _data, out: _out, model, teacher, plugins, ...asked } = results.config;
+  return {
+    ...asked,
+    ...(model !== undefined && { model: nameOf(model) }),
+    ...(teacher !== undefined && { teacher: nameOf(teacher) }),
+    ...(plugins !== undefined && { plugins: plugins.map(nameOf) }),
+  };
+}
+
+function usage(facts: CardFacts): string {
+  const { head, onnx, precision } = facts;
   const task = head.kind === 'sequence-classification' ? 'text-classification' : head.kind;
   const input =
     head.kind === 'question-answering' ? `'Who sleeps?', 'The dog sleeps.'` : `'Der Hund schläft.'`;
-  if (format === 'onnx') {
+  if (onnx) {
     return [
       '```js',
       `import { env, pipeline } from '@huggingface/transformers';`,
@@ -138,6 +176,12 @@ function usage({ head, format }: CardFacts): string {
       '```',
     ].join('\n');
   }
+  if (loadsIn(facts) === 'sdq') {
+    const line = head.kind === 'question-answering' ? 'Who sleeps?\\tThe dog sleeps.' : 'Der Hund schläft.';
+    return ['```sh', `printf '${line}\\n' | npx sdq predict FOLDER`, '```'].join('\n');
+  }
+  const integers =
+    precision.weightBits.length > 0 ? '  # integer weights need the package compressed-tensors' : '';
   const name = {
     'text-classification': 'SequenceClassification',
     'token-classification': 'TokenClassification',
@@ -147,7 +191,7 @@ function usage({ head, format }: CardFacts): string {
     '```python',
     `from transformers import AutoModelFor${suffix}, AutoTokenizer`,
     '',
-    `model = AutoModelFor${suffix}.from_pretrained("FOLDER")  # integer weights need the package compressed-tensors`,
+    `model = AutoModelFor${suffix}.from_pretrained("FOLDER")${integers}`,
     `tokenizer = AutoTokenizer.from_pretrained("FOLDER")`,
     '```',
   ].join('\n');

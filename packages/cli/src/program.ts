@@ -39,7 +39,7 @@ export function program(): Command {
 
   runFlags(common(sdq.command('run')))
     .description(
-      'fine-tune on English, quantize (PTQ, QAT, SDQ), score every language, save the int8 student',
+      'fine-tune on English, quantize (PTQ, QAT, SDQ), score every language, save the quantized student',
     )
     .option('--config <file>', 'a JSON file of options; flags go before it')
     .addHelpText(

@@ -188,7 +188,7 @@ export function summary(results: Results, out: string): string {
   const memory = `peak memory ${megabytes(results.peakMemoryBytes)}; ${duration(results.seconds)} in all`;
   return [
     '',
-    textTable(scoreTable(results.scores, results.config)),
+    textTable(scoreTable(results.scores, results)),
     '',
     `Size on disk: fp32 ${megabytes(fp32)}, ${sizes.join(', ')}`,
     trainTokensPerSecond === null

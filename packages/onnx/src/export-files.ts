@@ -1,4 +1,4 @@
 /** The float model, where transformers.js looks for it in an exported folder. */
 export const WHOLE_FILE = 'onnx/model.onnx';
-/** The int8 model, where transformers.js looks for `dtype: 'q8'`. */
+/** The quantized model, where transformers.js looks for `dtype: 'q8'`. */
 export const QUANTIZED_FILE = 'onnx/model_quantized.onnx';

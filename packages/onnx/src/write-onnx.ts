@@ -15,6 +15,10 @@ export interface WrittenOnnx {
   /** The files, the graph first. */
   readonly files: readonly string[];
   readonly bytes: number;
+  /** The names of the operators in the graph, each once. */
+  readonly operators: readonly string[];
+  /** The version of the standard operator set. */
+  readonly opset: number;
 }
 
 /**
@@ -44,11 +48,13 @@ export async function writeOnnx(
   maxInlineBytes = MAX_INLINE_BYTES,
 ): Promise<WrittenOnnx> {
   const proto = onnxModel(model, options);
+  const operators = [...new Set(proto.graph.node.map(({ opType }) => opType))].sort();
+  const opset = proto.opsetImport.find(({ domain }) => domain === '')!.version;
   const total = proto.graph.initializer.reduce((sum, { rawData }) => sum + (rawData?.length ?? 0), 0);
   if (total <= maxInlineBytes) {
     const bytes = encodeModelProto(proto);
     await writeFileAtomically(path, bytes);
-    return { files: [path], bytes: bytes.length };
+    return { files: [path], bytes: bytes.length, operators, opset };
   }
   const dataPath = join(dirname(path), `${basename(path)}_data`);
   const { graph, tensors, length } = outsourced(proto, basename(dataPath));
@@ -61,7 +67,7 @@ export async function writeOnnx(
   });
   const bytes = encodeModelProto(graph);
   await writeFileAtomically(path, bytes);
-  return { files: [path, dataPath], bytes: bytes.length + length };
+  return { files: [path, dataPath], bytes: bytes.length + length, operators, opset };
 }
 
 /** The model with its large tensors by reference to a file, and what that file holds. */

@@ -1,6 +1,7 @@
 import { SdqError } from '@sdq/core';
 import { scoredVersions, versionLabel } from './methods.ts';
 import { meanScore, type Results, sortLanguages } from './results.ts';
+import { zeroShotLanguages, zeroShotName } from './trained-languages.ts';
 
 /** A finished run and what to call it. */
 export interface NamedRun {
@@ -27,10 +28,11 @@ export function comparisonTable(runs: readonly NamedRun[]): string[][] {
     [...(all[0] ?? [])].filter((language) => all.every((set) => set.has(language))),
   );
   if (languages.length === 0) throw new SdqError('bad-option', 'The runs have no language in common.');
-  const zeroShot = languages.filter((language) => language !== 'en');
+  const results = runs.map((run) => run.results);
+  const zeroShot = zeroShotLanguages(results, languages);
   const points = (score: number) => (100 * score).toFixed(1);
   return [
-    ['', ...languages, 'average', 'zero-shot', 'kept', 'MB'],
+    ['', ...languages, 'average', zeroShotName(results), 'kept', 'MB'],
     ...runs.flatMap(({ name, results }) =>
       scoredVersions(results.scores).map((version) => {
         const own = results.scores[version]!;

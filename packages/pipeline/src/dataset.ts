@@ -52,8 +52,9 @@ export interface DevRequest {
 export interface Dataset {
   readonly task: Task;
   readonly labels: readonly string[];
-  /** The English training set. */
   readonly train: readonly EncodedExample[];
+  /** The languages of the training set. */
+  readonly trainLanguages: readonly string[];
   /** By language; held in memory. */
   readonly dev: ReadonlyMap<string, DevSet>;
   readonly unofficialLanguages: readonly string[];
@@ -63,6 +64,8 @@ export interface Dataset {
 
 /** What the two logits of a span head say. */
 const SPAN_LABELS = ['start', 'end'];
+/** XGLUE has training text in one language. */
+const TRAIN_LANGUAGE = 'en';
 /** Examples in memory at a time, where a dev set is read as it is scored. */
 const CHUNK_EXAMPLES = 2048;
 
@@ -98,7 +101,7 @@ export function requireHead(folder: string, head: Head, task: Task): void {
 }
 
 /**
- * Reads and tokenises the English training set and the dev sets of a task.
+ * Reads and tokenises the training set, which is in English, and the dev sets of a task.
  *
  * @throws SdqError as the readers of `@sdq/xglue`; `bad-option` for a task that has no classes
  */
@@ -111,13 +114,21 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
   const onNote = notes.add;
   const sets = devSets({ data, task: info, labels, languages, devLimit, encode, onNote });
   const dev = new Map([...sets].map(([language, set]) => [language, held(set)]));
-  const train = readSplit({ folder: data, task: info.name, language: 'en', split: 'train', labels, onNote })
+  const train = readSplit({
+    folder: data,
+    task: info.name,
+    language: TRAIN_LANGUAGE,
+    split: 'train',
+    labels,
+    onNote,
+  })
     .slice(0, config.trainLimit)
     .flatMap(encode);
   return {
     task: info,
     labels,
     train,
+    trainLanguages: [TRAIN_LANGUAGE],
     dev,
     unofficialLanguages: [...dev].filter(([, { official }]) => !official).map(([language]) => language),
     remarks: [...notes.sentences(), ...missingLanguages(info, languages, dev)],

@@ -48,6 +48,8 @@ export interface ModelScores {
   readonly model: string;
   /** Whether its weights are stored as integers. */
   readonly quantized: boolean;
+  /** In which numbers its weights and inputs are, in words; absent where the model does not tell. */
+  readonly precision?: string;
   /** By language, each in [0, 1]. */
   readonly scores: LanguageScores;
   /** The mean over the languages. */
@@ -58,7 +60,7 @@ export interface ModelScores {
   readonly averageInterval: Range95;
   /** The best and the worst language, and the gap. */
   readonly fairness: Fairness;
-  /** Examples that were longer than the model takes and were cut, by language. */
+  /** Examples that were longer than the evaluation's `maxLength` and were cut, by language. */
   readonly cut: Readonly<Record<string, number>>;
 }
 
@@ -66,6 +68,8 @@ export interface ModelScores {
 export interface Evaluation extends ModelScores {
   readonly task: TaskName;
   readonly metric: MetricName;
+  /** To how many tokens longer texts were cut. */
+  readonly maxLength: number;
   /** Examples scored, by language. */
   readonly examples: Readonly<Record<string, number>>;
   /** Languages that the official benchmark does not have for this task. */
@@ -103,6 +107,7 @@ export async function evaluate(
   const evaluation = {
     task: task.name,
     metric: task.metric,
+    maxLength: options.maxLength ?? defaultMaxLength(task.name),
     ...own,
     examples: mapValues(languages, ({ examples }) => examples),
     unofficialLanguages: Object.keys(languages).filter((language) => !languages[language]!.official),
@@ -132,7 +137,7 @@ async function scoresOf(
 > {
   const task = trainableTask(options.task);
   const { data, languages, devLimit } = options;
-  const { classify, tokenizer, head, quantized } = await (options.load ?? loadClassifier)(model);
+  const { classify, tokenizer, head, quantized, precision } = await (options.load ?? loadClassifier)(model);
   requireHead(model, head, task);
   const encode = exampleEncoder(tokenizer, head.labels, options.maxLength ?? defaultMaxLength(task.name));
   const sets = devSets({ data, task, labels: head.labels, languages, devLimit, encode, onNote: notes.add });
@@ -165,6 +170,7 @@ async function scoresOf(
   return {
     model,
     quantized,
+    ...(precision !== undefined && { precision }),
     scores,
     average: meanScore(scores),
     intervals: languageIntervals(tallies),

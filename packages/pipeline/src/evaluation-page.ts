@@ -85,7 +85,10 @@ export function evaluationSentences(evaluation: Evaluation): string[] {
     if (gained.length > 0) sentences.push(`Gained significantly: ${gained.join(', ')}.`);
   }
   const cut = Object.values(evaluation.cut).reduce((sum, count) => sum + count, 0);
-  if (cut > 0) sentences.push(`${cut} examples were longer than the model takes: their ends were left out.`);
+  if (cut > 0)
+    sentences.push(
+      `${cut} examples were longer than ${evaluation.maxLength} tokens: their ends were left out.`,
+    );
   if (evaluation.unofficialLanguages.length > 0) {
     sentences.push(
       `Beyond the official benchmark's languages: ${evaluation.unofficialLanguages.join(', ')}.`,
@@ -113,7 +116,8 @@ export function evaluationPage(evaluation: Evaluation): string {
       high: 100 * model.intervals[language]!.high,
     })),
   });
-  const kind = (model: ModelScores) => `${model.model} (${model.quantized ? 'int8' : 'fp32'})`;
+  const kind = (model: ModelScores) =>
+    `${model.model} (${model.precision ?? (model.quantized ? 'quantized' : 'in floats')})`;
   const metric = METRIC_NAMES[evaluation.metric] ?? evaluation.metric;
   return htmlPage(
     `sdq: ${evaluation.task}`,

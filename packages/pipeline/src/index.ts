@@ -48,6 +48,7 @@ export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './eva
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
 export { FINISH_TOLERANCE, type FinishCheck } from './finish-check.ts';
+export { languageNames } from './language-names.ts';
 export { layerRates } from './layer-decay.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 export {
@@ -68,6 +69,7 @@ export {
   versionLabel,
 } from './methods.ts';
 export { loadPlugins, NO_PLUGINS, type Plugins } from './plugins.ts';
+export { type Precision, precisionOf, precisionText } from './precision.ts';
 export {
   type Classifier,
   type ExternalClassifier,
@@ -84,6 +86,7 @@ export {
   type Results,
   scoreTable,
   sortLanguages,
+  type TeacherRecord,
 } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';
 export { type RunEnvironment, run } from './run.ts';
@@ -118,6 +121,13 @@ export {
   type SyntheticOptions,
   syntheticModel,
 } from './synthetic-model.ts';
+export {
+  startOf,
+  type TrainedRun,
+  trainingSentence,
+  zeroShotLanguages,
+  zeroShotName,
+} from './trained-languages.ts';
 export {
   type CheckpointOptions,
   type TrainingRequest,

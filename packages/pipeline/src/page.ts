@@ -114,7 +114,7 @@ export function tableHtml(rows: readonly (readonly string[])[]): string {
   const cells = (row: readonly string[], tag: string) =>
     row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('');
   const lines = body.map((row) => {
-    const isMean = row[0] === 'average' || row[0] === 'zero-shot';
+    const isMean = /^(average$|zero-shot$|without )/.test(row[0] ?? '');
     return `<tr${isMean ? ' class="mean"' : ''}>${cells(row, 'td')}</tr>`;
   });
   const table = `<table><thead><tr>${cells(head!, 'th')}</tr></thead><tbody>${lines.join('')}</tbody></table>`;

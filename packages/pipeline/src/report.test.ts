@@ -65,8 +65,8 @@ it('warns in words', () => {
     '1 language has fewer than 200 dev examples (the fewest: 50), where one example moves the score by 2.0 points.',
     'In de the fp32 teacher is hardly better than always guessing the most frequent label: there is nothing to keep.',
     'PTQ min-max lost significantly in de.',
-    'The finished integer model of ptq is not the model that was trained: 50.0 % of its predictions are the same.',
-    '3 dev examples were longer than the model takes: their ends were left out.',
+    'The finished integer model of PTQ is not the model that was trained: 50.0 % of its predictions are the same.',
+    '3 dev examples were longer than 256 tokens: their ends were left out.',
   ]);
   expect(reportPage(results)).toContain('<li>A line was empty.</li>');
 });
@@ -87,6 +87,34 @@ it('has the size by part where the run measured it, and the whole file always', 
 it('has a training speed only where something was trained', () => {
   expect(reportPage(results)).toContain('1,235 tokens/s');
   expect(reportPage({ ...results, trainTokensPerSecond: null })).not.toMatch(/training speed|NaN/);
+});
+
+it('says which languages were trained on where the run tells, and which losses in every label', () => {
+  expect(reportPage(results)).not.toMatch(/English|Fine-tuned on/);
+  const sentence = 'Fine-tuned on English alone: every other language is zero-shot.';
+  expect(reportPage({ ...results, trainLanguages: ['en'] })).toContain(sentence);
+  const given = { ...results.config, teacher: 'elsewhere' };
+  const page = reportPage({ ...results, trainLanguages: ['en'], config: given });
+  expect(page).not.toContain(sentence);
+  expect(page).toContain('which languages it was fine-tuned on is not recorded');
+  expect(page).toContain('<td>without en</td>');
+  const config = {
+    ...results.config,
+    distillation: { ...results.config.distillation, losses: { 'hidden-mse': 1 } },
+  };
+  const distilled = reportPage({
+    ...results,
+    config,
+    bytes: { fp32: 4e6, qnatSdq: 1e6 },
+    scores: { fp32: scores, qnatSdq: scores },
+    average: { fp32: 0.85, qnatSdq: 0.85 },
+    fairness: { fp32: gap, qnatSdq: gap },
+    changes: {},
+    finish: { 'qnat-sdq': { largestDifference: 1, largestLogit: 2, samePredictions: 0.5, equal: false } },
+  });
+  expect(distilled).toContain('The quantized student, QNAT + SDQ (hidden-mse), is');
+  expect(distilled).toContain('The finished integer model of QNAT + SDQ (hidden-mse) is');
+  expect(distilled.replace(/<pre>.*?<\/pre>/gs, '')).not.toMatch(/Att-KLD|English/);
 });
 
 it('quotes the folder of the command that repeats the run', () => {

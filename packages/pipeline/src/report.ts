@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Analysis } from './analysis.ts';
 import { analysisHtml } from './analysis-page.ts';
 import { languagesThat } from './comparison.ts';
-import { scoredVersions, versionLabel } from './methods.ts';
+import { METHODS, scoredVersions, versionLabel } from './methods.ts';
 import {
   barChart,
   COLOURS,
@@ -19,6 +19,7 @@ import {
   warningsHtml,
 } from './page.ts';
 import { meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
+import { trainingSentence } from './trained-languages.ts';
 
 /**
  * One self-contained HTML page about a run: scores per language, what each version lost and whether that is
@@ -27,6 +28,7 @@ import { meanScore, type Results, scoreTable, sortLanguages } from './results.ts
 export function reportPage(results: Results, analysis?: Analysis): string {
   const versions = Object.entries(results.versions).map(([name, version]) => `${name} ${version}`);
   const { out } = results.config;
+  const trained = [trainingSentence(results)].map((sentence) => (sentence ? ` ${sentence}` : '')).join('');
   return htmlPage(
     `sdq: ${results.task}`,
     `<p class="note">${escapeHtml(subject(results))}</p>
@@ -35,9 +37,9 @@ ${facts(results)}
 ${warningsHtml(warnings(results))}
 ${listHtml(notes(results))}
 <h2>Score per language</h2>
-<p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100. Only English was trained on: every other language is zero-shot. The lines on the bars are 95 % intervals: they hold the chance in the choice of examples, not that of another seed.${averagesSentence(results)}</p>
+<p>${escapeHtml(METRIC_NAMES[results.metric] ?? results.metric)}, in points of 100.${escapeHtml(trained)} The lines on the bars are 95 % intervals: they hold the chance in the choice of examples, not that of another seed.${averagesSentence(results)}</p>
 ${scoreChart(results)}
-${tableHtml(scoreTable(results.scores, results.config))}
+${tableHtml(scoreTable(results.scores, results))}
 <h2>Change against fp32</h2>
 <p>${escapeHtml(changeSentence(results))}</p>
 ${changeChart(results)}
@@ -186,14 +188,17 @@ function warnings(results: Results): string[] {
     }
   }
   // Older runs have no such check.
-  for (const [stage, { equal, samePredictions }] of Object.entries(results.finish ?? {})) {
+  for (const [key, { equal, samePredictions }] of Object.entries(results.finish ?? {})) {
     if (equal) continue;
     found.push(
-      `The finished integer model of ${stage} is not the model that was trained: ${(100 * samePredictions).toFixed(1)} % of its predictions are the same.`,
+      `The finished integer model of ${METHODS.find((method) => method.key === key)?.label(results.config) ?? key} is not the model that was trained: ${(100 * samePredictions).toFixed(1)} % of its predictions are the same.`,
     );
   }
   const cut = Object.values(results.cut).reduce((sum, count) => sum + count, 0);
-  if (cut > 0) found.push(`${cut} dev examples were longer than the model takes: their ends were left out.`);
+  if (cut > 0)
+    found.push(
+      `${cut} dev examples were longer than ${results.config.maxLength} tokens: their ends were left out.`,
+    );
   return found;
 }
 

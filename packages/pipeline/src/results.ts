@@ -3,12 +3,21 @@ import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
 import type { FinishCheck } from './finish-check.ts';
 import { type MethodConfig, scoredVersions, versionLabel } from './methods.ts';
 import type { RunConfig } from './run-config.ts';
+import { type TrainedRun, zeroShotLanguages, zeroShotName } from './trained-languages.ts';
 
 /** A score per language, each in [0, 1]. */
 export type LanguageScores = Readonly<Record<string, number>>;
 
 /** Bytes of the parts of a model. */
 export type PartBytes = Readonly<Record<'embeddings' | 'layers' | 'head', number>>;
+
+/** What is known of a teacher that a run was given, from the results of the run that made it. */
+export interface TeacherRecord {
+  /** The checkpoint that it was fine-tuned from. */
+  readonly model?: string;
+  /** The languages of the text that it was fine-tuned on. */
+  readonly trainLanguages?: readonly string[];
+}
 
 /** What a run found: the content of `results.json`. */
 export interface Results {
@@ -21,7 +30,11 @@ export interface Results {
   readonly scores: Readonly<Record<string, LanguageScores>>;
   /** The mean over all languages, by version. */
   readonly average: Readonly<Record<string, number>>;
-  /** The mean over the languages that were never trained on, by version. */
+  /** The languages of the text that the run trained and calibrated on; older runs lack it. */
+  readonly trainLanguages?: readonly string[];
+  /** What is known of the teacher, where it was given; older runs lack it. */
+  readonly teacherRecord?: TeacherRecord;
+  /** The mean over the languages that were not trained on, as far as the run knows, by version. */
   readonly averageZeroShot: Readonly<Record<string, number>>;
   /** The 95 % interval of each score, by version and language. */
   readonly intervals: Readonly<Record<string, Readonly<Record<string, Range95>>>>;
@@ -42,7 +55,7 @@ export interface Results {
   readonly examples: Readonly<Record<string, number>>;
   /** What reading the data tolerated, and which official languages are missing. */
   readonly remarks: readonly string[];
-  /** Examples that were longer than the model takes and were cut, by language. */
+  /** Examples that were longer than `maxLength` of the configuration and were cut, by language. */
   readonly cut: Readonly<Record<string, number>>;
   /** Languages that the official benchmark does not have for this task. */
   readonly unofficialLanguages: readonly string[];
@@ -86,7 +99,7 @@ export function meanScore(
 /**
  * The scores as rows of text: a row a language, a column a version, averages last.
  *
- * @param config - of the run, for the names of its versions; if absent, they do not say what was distilled
+ * @param run - what was asked and trained on; if absent, no label says what was distilled, or which languages are zero-shot
  *
  * @example
  * ```ts
@@ -95,23 +108,28 @@ export function meanScore(
  * scoreTable({ fp32: { en: 0.9 }, sdq: { en: 0.89 } })[1]; // ['en', '90.0', '89.0']
  * ```
  */
-export function scoreTable(scores: Results['scores'], config?: MethodConfig): string[][] {
+export function scoreTable(
+  scores: Results['scores'],
+  run?: TrainedRun & { readonly config: MethodConfig },
+): string[][] {
   const versions = scoredVersions(scores);
   const languages = sortLanguages(Object.keys(scores.fp32 ?? {}));
   const row = (label: string, pick: (version: string) => number) => [
     label,
     ...versions.map((version) => (100 * pick(version)).toFixed(1)),
   ];
-  const zeroShot = languages.filter((language) => language !== 'en');
+  const zeroShot = zeroShotLanguages(run ? [run] : [{ config: {} }], languages);
   return [
-    ['', ...versions.map((version) => versionLabel(version, config ?? { distillation: {} }))],
+    ['', ...versions.map((version) => versionLabel(version, run?.config ?? { distillation: {} }))],
     ...languages.map((language) => row(language, (version) => scores[version]![language]!)),
     row('average', (version) => meanScore(scores[version]!, languages)),
-    ...(zeroShot.length > 0 ? [row('zero-shot', (version) => meanScore(scores[version]!, zeroShot))] : []),
+    ...(zeroShot.length > 0
+      ? [row(run ? zeroShotName([run]) : 'without en', (version) => meanScore(scores[version]!, zeroShot))]
+      : []),
   ];
 }
 
-/** English, the language of training, first; the others by their codes. */
+/** English first; the others by their codes. */
 export function sortLanguages(languages: readonly string[]): string[] {
   return [...languages].sort((a, b) => Number(b === 'en') - Number(a === 'en') || (a < b ? -1 : 1));
 }

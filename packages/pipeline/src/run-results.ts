@@ -10,6 +10,7 @@ import { type LanguageScores, meanScore, type PartBytes, type Results } from './
 import type { RunConfig } from './run-config.ts';
 import type { RunFolder } from './run-folder.ts';
 import { significanceOf } from './run-predictions.ts';
+import { recordOfTeacher, zeroShotLanguages } from './trained-languages.ts';
 import { VERSION } from './version.ts';
 
 /** The method whose student is saved: the most elaborate one that was asked for, now or before. */
@@ -32,16 +33,20 @@ export async function runResults(
   if (records.ptq) {
     scores.ptq = records.ptq.observer?.chosen === 'percentile' ? scores.ptqPercentile! : scores.ptqMinMax!;
   }
-  const { dev, task, unofficialLanguages } = dataset;
+  const { dev, task, trainLanguages, unofficialLanguages } = dataset;
   const perLanguage = (pick: (set: DevSet) => number) =>
     Object.fromEntries([...dev].map(([language, set]) => [language, pick(set)]));
-  const zeroShot = [...dev.keys()].filter((language) => language !== 'en');
+  const { teacher } = config;
+  const record = teacher === undefined ? {} : { teacherRecord: recordOfTeacher(teacher) };
+  const zeroShot = zeroShotLanguages([{ config, trainLanguages, ...record }], [...dev.keys()]);
   const trainings = Object.values(records).flatMap(({ training }) => (training ? [training] : []));
   const trainingSeconds = sum(trainings.map(({ seconds }) => seconds));
   return {
     task: task.name,
     metric: task.metric,
     scores,
+    trainLanguages,
+    ...record,
     average: mapValues(scores, (byLanguage) => meanScore(byLanguage)),
     averageZeroShot:
       zeroShot.length > 0 ? mapValues(scores, (byLanguage) => meanScore(byLanguage, zeroShot)) : {},

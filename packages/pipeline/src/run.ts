@@ -37,6 +37,7 @@ import {
 import { evaluateLanguage } from './evaluate-language.ts';
 import { fineTuning } from './fine-tuning.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
+import { languageNames } from './language-names.ts';
 import { type MethodKey, methodNamed, versionLabel } from './methods.ts';
 import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
@@ -88,7 +89,7 @@ export interface RunEnvironment {
 /**
  * The main job: fine-tunes the fp32 teacher on English, quantizes it after training (PTQ), by quantization-aware
  * training (QAT) and by self-distilled quantization (SDQ), scores each in every language, and saves the teacher
- * and the int8 student in the run folder with `results.json` and `report.html`.
+ * and the quantized student in the run folder with `results.json` and `report.html`.
  *
  * A run that was interrupted at any moment goes on when it is asked for again, and gives the same bits. Source: O'Neill and Dutta 2023,
  * "Self-Distilled Quantization", sections 3 and 4.
@@ -213,7 +214,9 @@ class Run {
   private async calibrate(teacher: EncoderModel, plan: ResolvedPlan) {
     const { config, dataset } = this;
     const batches = calibrationBatches(dataset.train, config.calibrationBatches, config.seed);
-    this.reporter.message(`Calibrating on ${batches.length} batches of English text ...`);
+    this.reporter.message(
+      `Calibrating on ${batches.length} batches of ${languageNames(dataset.trainLanguages)} text ...`,
+    );
     const ranges = await calibrate(calibratedModel(teacher), batches, plan, ['min-max', 'percentile']);
     const minMax = quantizeModel(teacher, plan, gridsForRanges(ranges['min-max'], plan));
     const models = {

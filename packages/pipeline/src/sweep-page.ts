@@ -3,6 +3,7 @@ import { mean } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
 import { sweepLanguages, sweepTable } from './sweep-table.ts';
 import { sweepTests } from './sweep-tests.ts';
+import { trainingSentence } from './trained-languages.ts';
 
 /**
  * What a sweep found, as a page of Markdown: the means and spreads of {@link sweepTable}, the languages, the tests of which versions
@@ -12,16 +13,30 @@ import { sweepTests } from './sweep-tests.ts';
  * @param command - what made the runs, for a shell
  */
 export function sweepPage(name: string, runs: readonly SweepRun[], command: string): string {
-  const { task, metric, machine, backend, versions, config, examples } = runs[0]!.results;
-  const used = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+  const { config } = runs[0]!.results;
+  const all = (of: (results: SweepRun['results']) => string) => [
+    ...new Set(runs.map(({ results }) => of(results))),
+  ];
+  const scored = all(({ task, metric }) => `${task}, ${metric}`).join('; ');
+  const ran = all(
+    ({ machine, backend, versions }) =>
+      `${machine}; ${backend}; ${Object.entries(versions)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', ')}`,
+  ).join('. ');
+  const trained = all((results) => trainingSentence(results) ?? '').filter((sentence) => sentence !== '');
+  const isGiven = runs.some(({ results }) => results.config.teacher !== undefined);
   const hours = runs.reduce((sum, { results }) => sum + results.seconds, 0) / 3600;
+  const limits = all((results) => String(results.config.devLimit ?? ''));
+  const counts = all((results) => String(Math.round(mean(Object.values(results.examples)))));
   const limit =
-    config.devLimit === undefined ? '' : `, the first ${config.devLimit} dev examples of each language`;
+    limits.length === 1 && config.devLimit !== undefined
+      ? `, the first ${config.devLimit} dev examples of each language`
+      : '';
   const tests = sweepTests(runs);
-  const scored = Math.round(mean(Object.values(examples)));
   return `# ${name}
 
-${task}, ${metric}, in points of 100${limit} (${scored} on average): means over the seeds; sd is the sample standard deviation of the average, kept its share of fp32's.
+${scored}, in points of 100${limit} (${counts.join(', ')} on average): means over the seeds; sd is the sample standard deviation of the average, kept its share of fp32's.${trained.map((sentence) => ` ${sentence}`).join('')}
 
 ${markdownTable(sweepTable(runs))}
 
@@ -40,7 +55,7 @@ and the examples of its cluster. Adjusted by Holm's method for the tests of a se
 ${markdownTable(tests)}
 `
 }
-${runs.length === 1 ? '1 run' : `${runs.length} runs`}, ${hours.toFixed(1)} hours in all, the time of teachers that were given not included. ${machine}; ${backend}; ${used.join(', ')}.
+${runs.length === 1 ? '1 run' : `${runs.length} runs`}, ${hours.toFixed(1)} hours in all${isGiven ? ', the time of teachers that were given not included' : ''}. ${ran}.
 
 \`\`\`sh
 ${command}

@@ -3,6 +3,7 @@ import { meanScore, sortLanguages } from './results.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
 import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
+import { zeroShotName } from './trained-languages.ts';
 
 /**
  * What a sweep found, as rows of text: for each setting and version, over the seeds, the mean score in English, in the
@@ -10,9 +11,10 @@ import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
  * the fp32 average of the same seed, the same of the zero-shot languages, and the megabytes of the weights that were saved.
  */
 export function sweepTable(runs: readonly SweepRun[]): string[][] {
+  const others = zeroShotName(runs.map(({ results }) => results));
   return rowsByVersion(
     runs,
-    ['seeds', 'en', 'zero-shot', 'average', 'sd', 'kept', 'kept zero-shot', 'MB'],
+    ['seeds', 'en', others, 'average', 'sd', 'kept', `kept ${others}`, 'MB'],
     ({ runs: group }, version) => {
       const zeroShot = (of: string) => group.map(({ results }) => results.averageZeroShot[of] ?? Number.NaN);
       const averages = group.map(({ results }) => meanScore(results.scores[version]!));

@@ -1,0 +1,14 @@
+const names = new Intl.DisplayNames(['en'], { type: 'language' });
+
+/** The English names of languages, as "English and German"; a code that is none stays as it is. */
+export function languageNames(codes: readonly string[]): string {
+  return new Intl.ListFormat('en', { type: 'conjunction' }).format(codes.map(nameOf));
+}
+
+function nameOf(code: string): string {
+  try {
+    return names.of(code) ?? code;
+  } catch {
+    return code;
+  }
+}
