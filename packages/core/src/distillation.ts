@@ -24,6 +24,8 @@ export interface DistillationContext extends Layout {
 /** A loss between what teacher and student show. */
 export interface DistillationLoss {
   readonly name: string;
+  /** Over which rows the loss is a mean, for means over several batches: of tokens if absent, or of logits. */
+  readonly rows?: 'tokens' | 'logits';
   /** Whether the loss reads the tap at `site` of a model of this shape: only those are captured. */
   taps(site: Site, model: EncoderShape): boolean;
   /** Why the loss cannot compare a student of one shape with a teacher of another, as what would have to be so. */

@@ -43,11 +43,17 @@ describe('combineLosses', () => {
       [0.5, [2, 100, 5]],
       [0.75, [2, 100, 2.5]],
     ] as const) {
-      const { total, parts } = combined.compute(teacher, student, CONTEXT, progress);
+      const { total, parts, terms } = combined.compute(teacher, student, CONTEXT, progress);
       const expected = alone.reduce((sum, value, i) => sum + value * weights[i]!, 0);
       expect(total.dataSync()[0]! / expected).toBeCloseTo(1, 6);
       expect(Object.keys(parts)).toEqual(['logit-kl', 'att-kld', 'hidden-mse']);
       expect(Object.values(parts).map((part) => part.dataSync()[0])).toEqual(alone);
+      const tokens = CONTEXT.offsets.at(-1)!;
+      expect(terms).toEqual({
+        'logit-kl': { weight: weights[0], rows: student.logits.shape[0] },
+        'att-kld': { weight: weights[1], rows: tokens },
+        'hidden-mse': { weight: weights[2], rows: tokens },
+      });
       tf.dispose([total, parts]);
     }
     expect(tf.memory().numTensors).toBe(count);

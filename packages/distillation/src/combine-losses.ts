@@ -15,13 +15,21 @@ export interface WeightedLoss {
   readonly weight: WeightSchedule;
 }
 
+/** What a loss adds to a sum of losses. */
+export interface LossTerm {
+  /** How much it counts in the sum. */
+  readonly weight: number;
+  /** Over how many rows its value is a mean. */
+  readonly rows: number;
+}
+
 /** The weighted sum of several losses. */
 export interface CombinedLoss {
   readonly losses: readonly DistillationLoss[];
   /** Whether one of the losses reads the tap at `site`. */
   taps(site: Site, model: EncoderShape): boolean;
   /**
-   * The sum, and each loss by its name without its weight.
+   * The sum, each loss by its name without its weight, and what each adds to the sum.
    *
    * @param progress - the share of the training that is done, in [0, 1], for weights that change
    */
@@ -30,7 +38,11 @@ export interface CombinedLoss {
     student: Taps,
     context: DistillationContext,
     progress: number,
-  ): { readonly total: Scalar; readonly parts: Readonly<Record<string, Scalar>> };
+  ): {
+    readonly total: Scalar;
+    readonly parts: Readonly<Record<string, Scalar>>;
+    readonly terms: Readonly<Record<string, LossTerm>>;
+  };
 }
 
 /**
@@ -64,10 +76,16 @@ export function combineLosses(parts: readonly WeightedLoss[]): CombinedLoss {
     compute: (teacher, student, context, progress) =>
       tidy(() => {
         const values = losses.map((loss) => loss.compute(teacher, student, context));
-        const weighted = values.map((value, i) => value.mul(weightAt(parts[i]!.weight, progress)));
+        const weights = parts.map(({ weight }) => weightAt(weight, progress));
+        const weighted = values.map((value, i) => value.mul(weights[i]!));
+        const rowsOf = ({ rows }: DistillationLoss) =>
+          rows === 'logits' ? student.logits.shape[0]! : context.offsets.at(-1)!;
         return {
           total: addN(weighted) as Scalar,
           parts: Object.fromEntries(losses.map(({ name }, i) => [name, values[i]!])),
+          terms: Object.fromEntries(
+            losses.map((loss, i) => [loss.name, { weight: weights[i]!, rows: rowsOf(loss) }]),
+          ),
         };
       }),
   };

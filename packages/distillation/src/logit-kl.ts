@@ -20,6 +20,7 @@ import type { Tensor2D } from '@tensorflow/tfjs';
 export function logitKl(temperature = 1): DistillationLoss {
   return {
     name: 'logit-kl',
+    rows: 'logits',
     taps: () => false,
     compute: (teacher, student) =>
       softmaxKl(teacher.logits as Tensor2D, student.logits as Tensor2D, temperature),

@@ -1,4 +1,5 @@
 import type { Random } from '@sdq/core';
+import { IGNORED_LABEL } from '@sdq/kernels';
 import type { EncoderBatch } from '@sdq/models';
 import { concatenate } from './concatenate.ts';
 import type { EncodedExample } from './encoded-example.ts';
@@ -9,6 +10,11 @@ export interface Batch extends EncoderBatch {
   readonly labels: Int32Array;
   /** Which examples these are, in the order of the sequences. */
   readonly examples: readonly number[];
+}
+
+/** The rows that a task's loss is a mean over: those with a label. */
+export function labelledRows({ labels }: Pick<Batch, 'labels'>): number {
+  return labels.reduce((count, label) => count + Number(label !== IGNORED_LABEL), 0);
 }
 
 // Sorting within this many batches keeps like lengths together, so that attention's cost is even, while the

@@ -80,12 +80,15 @@ it('a step of sdq computes every loss by name, weighted as its time says, and ke
   const labelled = { ...batch, labels: Int32Array.from(batch.ids, (id) => id % 17), examples: [0, 1, 2] };
   const before = tf.memory().numTensors;
   const prepared = keptTaps(() => step.prepare!(labelled));
-  const { total, parts } = tf.tidy(() => {
+  const { total, parts, terms } = tf.tidy(() => {
     const context = { step: 1, totalSteps: 4, random: new Random(0), prepared, rows: undefined };
     const loss = step.loss(model, labelled, context);
     const number = (x: tf.Tensor) => x.dataSync()[0]!;
     return {
       total: number(loss.total),
+      terms: Object.fromEntries(
+        Object.entries(loss.terms!).map(([name, { weight, rows }]) => [name, { weight, rows }]),
+      ),
       parts: Object.fromEntries(Object.entries(loss.parts).map(([name, part]) => [name, number(part)])),
     };
   });
@@ -96,5 +99,9 @@ it('a step of sdq computes every loss by name, weighted as its time says, and ke
   const weights = { task: 3, ...losses, 'att-kld': 4 } as Record<string, number>;
   const expected = Object.entries(parts).reduce((sum, [name, value]) => sum + weights[name]! * value, 0);
   expect(total / expected).toBeCloseTo(1, 6);
+  expect(Object.fromEntries(Object.entries(terms).map(([name, { weight }]) => [name, weight]))).toEqual(
+    weights,
+  );
+  expect(terms['att-kld']!.rows).toBe(9);
   dispose();
 });

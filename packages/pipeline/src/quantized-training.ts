@@ -11,7 +11,7 @@ import {
   type SiteRanges,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
-import type { Batch } from './batches.ts';
+import { type Batch, labelledRows } from './batches.ts';
 import { type EncoderModel, logitsOf, lossLogits } from './encoder-model.ts';
 import type { RunConfig } from './run-config.ts';
 import { TapCollector } from './teacher-signal.ts';
@@ -70,8 +70,12 @@ export function quantizedTraining(
       if (!distilled) return { total: task, parts: { task } };
       const taps = { logits, sites: collector.sites };
       const context = { offsets: batch.offsets, teacher: distilled.teacher.config, student: student.config };
-      const { total, parts } = distilled.loss.compute(prepared!, taps, context, step / totalSteps);
-      return { total: tf.add(task.mul(distillation.task), total), parts: { task, ...parts } };
+      const { total, parts, terms } = distilled.loss.compute(prepared!, taps, context, step / totalSteps);
+      return {
+        total: tf.add(task.mul(distillation.task), total),
+        parts: { task, ...parts },
+        terms: { task: { weight: distillation.task, rows: labelledRows(batch) }, ...terms },
+      };
     },
     classifier: (student) => (batch) =>
       logitsOf(student, new FakeQuantizedOps(new FloatOps(), plan, { grids: new Map(grids) }), batch),

@@ -1,7 +1,8 @@
 import { type Random, SdqError, type Taps } from '@sdq/core';
+import type { LossTerm } from '@sdq/distillation';
 import { AdamW, type AdamWStepOptions, embedding, globalNorm, variableGradients } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { type Batch, packBatch } from './batches.ts';
+import { type Batch, labelledRows, packBatch } from './batches.ts';
 import { concatenate } from './concatenate.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import { layerRates } from './layer-decay.ts';
@@ -15,6 +16,8 @@ import type { TrainingStep } from './training-steps.ts';
 export interface StepLoss {
   readonly total: tf.Scalar;
   readonly parts: Readonly<Record<string, tf.Scalar>>;
+  /** What each part adds to the sum; where it is absent all are means over the labelled rows. */
+  readonly terms?: Readonly<Record<string, LossTerm>>;
 }
 
 /** What the loss of a batch may use. */
@@ -43,7 +46,7 @@ export interface StepRequest {
   readonly sparse?: string | undefined;
 }
 
-/** What a step tells: its losses are means over its batches. */
+/** What a step tells: its losses are means over the rows of all its batches, not over batches of unequal size. */
 export interface StepFigures {
   readonly loss: number;
   readonly gradientNorm: number;
@@ -86,7 +89,7 @@ export class StepRunner {
     const rows = compacted && tf.tidy(() => tf.variable(embedding(table, compacted.rowIds)));
     let gradients: tf.NamedTensorMap = {};
     try {
-      const parts: Record<string, number> = {};
+      const losses: BatchLoss[] = [];
       let at = 0;
       for (const [i, batch] of batches.entries()) {
         const ids = compacted?.ids.subarray(at, at + batch.ids.length);
@@ -98,9 +101,7 @@ export class StepRunner {
           rows,
         };
         const one = this.backward(batch, ids, context);
-        for (const [name, part] of Object.entries(one.parts)) {
-          parts[name] = (parts[name] ?? 0) + part / batches.length;
-        }
+        losses.push(one.loss);
         gradients = i === 0 ? one.gradients : added(gradients, one.gradients);
       }
       const norm = globalNorm(Object.values(gradients)) / batches.length;
@@ -111,7 +112,7 @@ export class StepRunner {
       if (compacted && rowGradients) {
         this.optimizer.stepRows(sparse!, compacted.rowIds, rowGradients, table, options);
       }
-      return { loss: parts.loss!, ...parts, gradientNorm: norm, learningRate: options.learningRate };
+      return { ...meanLoss(losses), gradientNorm: norm, learningRate: options.learningRate };
     } finally {
       tf.dispose(gradients);
       rows?.dispose();
@@ -142,18 +143,20 @@ export class StepRunner {
     batch: Batch,
     ids: Int32Array | undefined,
     context: Omit<StepContext, 'prepared'>,
-  ): { parts: Readonly<Record<string, number>>; gradients: tf.NamedTensorMap } {
+  ): { loss: BatchLoss; gradients: tf.NamedTensorMap } {
     const { variables, sparse, prepare, loss } = this.request;
     const { rows, step } = context;
     const leaves = new Map(variables);
     if (rows) leaves.set(sparse!, rows);
     const parts: Record<string, number> = {};
+    let terms: StepLoss['terms'];
     const prepared = prepare && keptTaps(() => prepare(batch));
     try {
       const { value, grads } = variableGradients(() => {
-        const { total, parts: named } = loss(ids ? { ...batch, ids } : batch, { ...context, prepared });
-        for (const [name, part] of Object.entries(named)) parts[name] = part.dataSync()[0]!;
-        return total;
+        const found = loss(ids ? { ...batch, ids } : batch, { ...context, prepared });
+        for (const [name, part] of Object.entries(found.parts)) parts[name] = part.dataSync()[0]!;
+        terms = found.terms;
+        return found.total;
       }, [...leaves.values()]);
       const gradients = Object.fromEntries([...leaves].map(([name, leaf]) => [name, grads[leaf.name]!]));
       const total = value.dataSync()[0]!;
@@ -163,7 +166,7 @@ export class StepRunner {
         tf.dispose(gradients);
         throw error;
       }
-      return { parts: { loss: total, ...parts }, gradients };
+      return { loss: { total, parts, terms, rows: labelledRows(batch) }, gradients };
     } catch (cause) {
       throw this.located(cause, step, batch);
     } finally {
@@ -198,6 +201,37 @@ export class StepRunner {
       { cause },
     );
   }
+}
+
+/** The loss of a batch in numbers. */
+interface BatchLoss {
+  readonly total: number;
+  readonly parts: Readonly<Record<string, number>>;
+  readonly terms: StepLoss['terms'];
+  /** With a label. */
+  readonly rows: number;
+}
+
+/** The loss and its parts, each a mean over the rows of all batches. */
+function meanLoss(batches: readonly BatchLoss[]): { loss: number; [part: string]: number } {
+  const { parts: names, terms } = batches[0]!;
+  const parts = Object.fromEntries(
+    Object.keys(names).map((name) => [
+      name,
+      weightedMean(batches.map((batch) => [batch.parts[name]!, batch.terms?.[name]?.rows ?? batch.rows])),
+    ]),
+  );
+  const loss = terms
+    ? Object.entries(terms).reduce((sum, [name, { weight }]) => sum + weight * parts[name]!, 0)
+    : weightedMean(batches.map(({ total, rows }) => [total, rows]));
+  return { loss, ...parts };
+}
+
+function weightedMean(values: readonly (readonly [value: number, weight: number])[]): number {
+  const total = values.reduce((sum, [, weight]) => sum + weight, 0);
+  // Without a single row each loss is 0.
+  if (total === 0) return 0;
+  return values.reduce((sum, [value, weight]) => sum + (value * weight) / total, 0);
 }
 
 /** A value that is not finite, told with its step and examples. */

@@ -1,7 +1,10 @@
+import { IGNORED_LABEL } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { recorder } from '../test/recorder.ts';
+import { type Batch, labelledRows } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
+import type { StepLoss } from './step-runner.ts';
 import { train } from './trainer.ts';
 import { TRAINING_DEFAULTS, type TrainingRecipe } from './training-recipe.ts';
 
@@ -193,4 +196,67 @@ it('an infinite gradient is told with its parameter, the step and the examples',
   });
   weight.dispose();
   bias.dispose();
+});
+
+describe('the loss that is reported', () => {
+  /** Of tokens of which every third alone has a label, in batches of unequal lengths. */
+  const tagged: EncodedExample[] = [2, 9, 3, 12, 1, 6, 4].map((length, i) => ({
+    ids: Int32Array.from({ length }, (_, k) => i + k),
+    labels: Int32Array.from({ length }, (_, k) => (k % 3 === 0 ? 0 : IGNORED_LABEL)),
+  }));
+
+  const steps = async (terms?: (batch: Batch) => NonNullable<StepLoss['terms']>) => {
+    const weight = tf.variable(tf.tensor1d([1]));
+    const batches: { step: number; value: number; batch: Batch }[] = [];
+    const events = recorder();
+    await train({
+      stage: 'test',
+      examples: tagged,
+      variables: new Map([['classifier.weight', weight]]),
+      recipe: { ...recipe, epochs: 1, tokensPerBatch: 12, accumulate: 2 },
+      seed: 1,
+      reporter: events,
+      loss: (batch, { step }) => {
+        const value = batch.ids[0]! + 1;
+        batches.push({ step: step + 1, value, batch });
+        const task = weight.sum().mul(0).add(value) as tf.Scalar;
+        const parts = { task, other: task.mul(10) as tf.Scalar };
+        return { total: task, parts, ...(terms && { terms: terms(batch) }) };
+      },
+    });
+    weight.dispose();
+    return { batches, found: events.events.filter(({ event }) => event === 'step') };
+  };
+
+  it('weighs batches by their labels', async () => {
+    const { batches, found } = await steps();
+    for (const { step, loss, task, other } of found) {
+      const own = batches.filter((batch) => batch.step === step);
+      const rows = own.map(({ batch }) => batch.labels.filter((label) => label === 0).length);
+      const all = rows.reduce((sum, count) => sum + count, 0);
+      const expected = own.reduce((sum, { value }, i) => sum + (value * rows[i]!) / all, 0);
+      expect(loss).toBeCloseTo(expected, 10);
+      expect(task).toBeCloseTo(expected, 10);
+      expect(other).toBeCloseTo(10 * expected, 10);
+    }
+    expect(found.length).toBeGreaterThan(1);
+    expect(batches.length).toBeGreaterThan(found.length);
+  });
+
+  it('weighs each part by the rows that it is a mean over, and adds the parts up', async () => {
+    const { batches, found } = await steps((batch) => ({
+      task: { weight: 2, rows: labelledRows(batch) },
+      other: { weight: 3, rows: batch.ids.length },
+    }));
+    for (const { step, loss, task, other } of found) {
+      const own = batches.filter((batch) => batch.step === step);
+      const tokens = own.reduce((sum, { batch }) => sum + batch.ids.length, 0);
+      const expected = own.reduce(
+        (sum, { value, batch }) => sum + (10 * value * batch.ids.length) / tokens,
+        0,
+      );
+      expect(other).toBeCloseTo(expected, 10);
+      expect(loss).toBeCloseTo(2 * Number(task) + 3 * Number(other), 10);
+    }
+  });
 });
