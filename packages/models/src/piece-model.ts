@@ -3,18 +3,18 @@ import { z } from 'zod';
 
 /** The pieces of a word and where each stands in it, in UTF-16 units. */
 export interface WordPieces {
-  /** [pieces] */
-  readonly ids: Int32Array;
-  /** [pieces] */
-  readonly starts: Int32Array;
-  /** [pieces], behind the last unit. */
-  readonly ends: Int32Array;
+  readonly ids: readonly number[];
+  readonly starts: readonly number[];
+  /** Behind the last unit. */
+  readonly ends: readonly number[];
 }
 
 /** Cuts words into the pieces of a vocabulary. */
 export interface PieceModel {
   /** Each piece's id. */
   readonly vocabulary: ReadonlyMap<string, number>;
+  /** The number of entries, which is more than that of pieces where one stands twice. */
+  readonly size: number;
   readonly unknownId: number;
   /** The pieces of a word, which depend on nothing else. */
   cut(word: string): WordPieces;
@@ -91,6 +91,7 @@ function unigram(described: z.infer<typeof unigramSchema>): PieceModel {
   };
   return {
     vocabulary,
+    size: vocab.length,
     unknownId,
     cut(word) {
       const list = new PieceList();
@@ -110,7 +111,7 @@ function unigram(described: z.infer<typeof unigramSchema>): PieceModel {
         at += piece.length;
       }
       addUnknown();
-      return list.pieces();
+      return list;
     },
   };
 }
@@ -124,6 +125,7 @@ function wordPiece(described: z.infer<typeof wordPieceSchema>): PieceModel {
     throw new Error(`its unk_token ${described.unk_token} is not in the vocabulary`);
   return {
     vocabulary,
+    size: vocabulary.size,
     unknownId,
     cut(word) {
       const list = new PieceList();
@@ -141,32 +143,24 @@ function wordPiece(described: z.infer<typeof wordPieceSchema>): PieceModel {
         list.add(id, from, to);
         from = to;
       }
-      return list.pieces();
+      return list;
     },
   };
 }
 
-class PieceList {
-  private readonly ids: number[] = [];
-  private readonly starts: number[] = [];
-  private readonly ends: number[] = [];
+class PieceList implements WordPieces {
+  readonly ids: number[] = [];
+  readonly starts: number[] = [];
+  readonly ends: number[] = [];
 
   /** All of a word as one piece. */
   static of(id: number, word: string): WordPieces {
-    return { ids: Int32Array.of(id), starts: Int32Array.of(0), ends: Int32Array.of(word.length) };
+    return { ids: [id], starts: [0], ends: [word.length] };
   }
 
   add(id: number, start: number, end: number): void {
     this.ids.push(id);
     this.starts.push(start);
     this.ends.push(end);
-  }
-
-  pieces(): WordPieces {
-    return {
-      ids: Int32Array.from(this.ids),
-      starts: Int32Array.from(this.starts),
-      ends: Int32Array.from(this.ends),
-    };
   }
 }

@@ -77,11 +77,15 @@ function itemsOf(
 ): { single: Item[]; pair: Item[] } {
   if (processor.type === 'TemplateProcessing') {
     const { special_tokens: special, single, pair } = processor;
+    const known = new Set(vocabulary.values());
     const read = (item: z.infer<typeof items>[number]): Item[] => {
       if ('Sequence' in item) return [[item.Sequence.id, item.Sequence.type_id]];
       const { id: name, type_id: type } = item.SpecialToken;
       const ids = Object.hasOwn(special, name) ? special[name]!.ids : undefined;
       if (ids === undefined) throw new Error(`its post-processor does not say what ${name} is`);
+      const missing = ids.find((id) => !known.has(id));
+      if (missing !== undefined)
+        throw new Error(`its post-processor adds ${missing}, which is no piece's id`);
       return ids.map((id) => [id, type]);
     };
     return { single: single.flatMap(read), pair: pair.flatMap(read) };

@@ -48,7 +48,7 @@ export class TextPieces {
   constructor(json: object) {
     const file = fileSchema.parse(json);
     this.model = createPieceModel(file.model);
-    this.vocabulary = withAddedTokens(this.model.vocabulary, file.added_tokens);
+    this.vocabulary = withAddedTokens(this.model, file.added_tokens);
     this.unknownId = this.model.unknownId;
     this.addedTokens = new AddedTokens(file.added_tokens, createNormalizer(file.normalizer));
     this.preTokenize = createPreTokenizer(file.pre_tokenizer);
@@ -112,11 +112,11 @@ function placeOf(word: AlignedText, from: number, to: number): [start: number, e
 
 /** With the ids of the added tokens, which must be those that the Rust tokenizers library gives them. */
 function withAddedTokens(
-  vocabulary: ReadonlyMap<string, number>,
+  { vocabulary, size }: PieceModel,
   added: z.infer<typeof addedTokensSchema>,
 ): ReadonlyMap<string, number> {
   const all = new Map(vocabulary);
-  let next = vocabulary.size;
+  let next = size;
   for (const { id, content } of added) {
     const expected = vocabulary.get(content) ?? next++;
     if (id !== expected)

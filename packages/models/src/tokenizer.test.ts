@@ -214,6 +214,16 @@ describe('loadTokenizer', () => {
       /post-processor does not say what <s> is/,
     ],
     [
+      'a special token that is no piece',
+      {
+        post_processor: {
+          ...template('<s>'),
+          special_tokens: { '<s>': { ids: [0] }, '</s>': { ids: [99] } },
+        },
+      },
+      /post-processor adds 99, which is no piece's id/,
+    ],
+    [
       'a template without a text',
       { post_processor: { type: 'TemplateProcessing', single: [], pair: [], special_tokens: {} } },
       /does not place each text once/,
