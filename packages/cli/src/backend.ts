@@ -6,6 +6,7 @@ import { useCuda } from '@sdq/kernels-cuda';
 import { useWebGpu } from '@sdq/kernels-webgpu';
 import * as tf from '@tensorflow/tfjs';
 import { BACKENDS } from './backends.ts';
+import { probeWebGpu } from './webgpu-probe.ts';
 
 /**
  * Sets the tensor backend: the one asked for, or the fastest that there is.
@@ -28,6 +29,7 @@ export async function selectBackend(name: string | undefined, reporter: Reporter
     return `cuda (TensorFlow ${version} on the ${device === 'gpu' ? 'GPU' : 'CPU'})`;
   }
   if (name === 'webgpu') {
+    probeWebGpu();
     const { adapter, software } = await useWebGpu();
     if (software) {
       reporter.message(

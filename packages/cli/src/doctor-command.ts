@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
+import { SdqError } from '@sdq/core';
 import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
 import { cudaSetup } from '@sdq/kernels-cuda';
-import { useWebGpu } from '@sdq/kernels-webgpu';
 import { cachedDefaultCheckpoint } from '@sdq/models';
+import { probeWebGpu } from './webgpu-probe.ts';
 
 /** One thing that `sdq doctor` looked at. */
 interface Finding {
@@ -26,7 +27,7 @@ export async function doctorCommand(flags: { json?: boolean }): Promise<void> {
     pip(),
     checkpoint(),
     tensorflow(),
-    await webGpu(),
+    webGpu(),
     gpu(),
   ];
   if (flags.json) {
@@ -70,12 +71,14 @@ async function cpuKernels(): Promise<Finding> {
       found: `path ${path}, ${threads} threads (SDQ_CPU_PATH, SDQ_THREADS)`,
     };
   } catch (error) {
-    return {
-      what: 'sdq-cpu backend',
-      state: 'limited',
-      found: 'not built',
-      advice: `${(error as Error).message} The wasm backend runs instead, about 15 times slower.`,
-    };
+    const what = 'sdq-cpu backend';
+    const { message } = error as Error;
+    // Commands end with this sentence too.
+    if (error instanceof SdqError && error.code === 'bad-option') {
+      return { what, state: 'missing', found: 'not started', advice: message };
+    }
+    const advice = `${message} The wasm backend runs instead, about 15 times slower.`;
+    return { what, state: 'limited', found: 'not available', advice };
   }
 }
 
@@ -141,9 +144,9 @@ function tensorflow(): Finding {
   };
 }
 
-async function webGpu(): Promise<Finding> {
+function webGpu(): Finding {
   try {
-    const { adapter, software } = await useWebGpu();
+    const { adapter, software } = probeWebGpu();
     return {
       what: 'webgpu backend',
       state: 'ok',

@@ -328,6 +328,9 @@ export function program(): Command {
     .command('completion-server', { hidden: true })
     .argument('[words...]')
     .action(async () => (await import('./completion-command.ts')).completionServerCommand(sdq));
+  sdq
+    .command('webgpu-probe', { hidden: true })
+    .action(async () => (await import('./webgpu-probe.ts')).webGpuProbeCommand());
 
   return sdq;
 }

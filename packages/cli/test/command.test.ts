@@ -288,11 +288,12 @@ describe('sdq gpu and --backend cuda', () => {
 it('--backend webgpu says in a sentence what is missing where there is no adapter', () => {
   const none = { VK_ICD_FILENAMES: '/nowhere' };
   const { status, stderr } = sdq(['bench', '--backend', 'webgpu'], '', none);
-  expect(stderr).toMatch(/^sdq: WebGPU finds no adapter: install [^\n]*\n$/m);
+  expect(stderr).toMatch(/^sdq: WebGPU finds no adapter: install [^\n]*\n$/);
   expect(status).toBe(2);
-  expect(sdq(['doctor'], '', none).stdout).toMatch(
-    /webgpu backend +not available\n +WebGPU finds no adapter/,
-  );
+  const doctor = sdq(['doctor'], '', none);
+  expect(doctor.stdout).toMatch(/webgpu backend +not available\n +WebGPU finds no adapter/);
+  // No line of a library's own.
+  expect(doctor.stderr).toBe('');
 });
 
 describe('sdq doctor and plan', () => {
@@ -302,6 +303,17 @@ describe('sdq doctor and plan', () => {
     expect(status).toBe(0);
     expect(found.map(({ what }) => what)).toContain('sdq-cpu backend');
     expect(found.find(({ what }) => what === 'Node')!.state).toBe('ok');
+  });
+
+  it('a number of threads that is none is told, and does not start another backend', () => {
+    const wrong = { SDQ_THREADS: 'abc' };
+    const told =
+      'SDQ_THREADS=abc is no number of threads: choose a whole number from 1 to 1024, or unset it.';
+    expect(sdq(['bench'], '', wrong)).toMatchObject({ status: 2, stdout: '', stderr: `sdq: ${told}\n` });
+    expect(sdq(['bench', '--backend', 'sdq-cpu'], '', wrong).stderr).toBe(`sdq: ${told}\n`);
+    expect(sdq(['doctor'], '', wrong).stdout).toContain(
+      `!!  sdq-cpu backend  not started\n${' '.repeat(21)}${told}\n`,
+    );
   });
 
   it('doctor says what to do where tools lack', () => {

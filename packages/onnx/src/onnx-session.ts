@@ -123,7 +123,10 @@ export class OnnxSession {
 
 async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   try {
-    return await import('onnxruntime-node');
+    const runtime = await import('onnxruntime-node');
+    // Its warnings about the machine go to standard error; errors are thrown.
+    runtime.env.logLevel = 'error';
+    return runtime;
   } catch (cause) {
     throw new SdqError(
       'unavailable',
