@@ -5,12 +5,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadTokenizer } from '@sdq/models';
-import { exampleEncoder, markdownTable, mean, readResults, sortLanguages, versionLabel } from '@sdq/pipeline';
+import { exampleEncoder, markdownTable, mean, readResults, sortLanguages } from '@sdq/pipeline';
 import { readPredictions, readSplit, taskLabels } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, LegendComponent } from 'echarts/components';
 import { use } from 'echarts/core';
 import { svgChart } from './svg-chart.mjs';
+import { labelOf } from './tasks-table.mjs';
 
 use([ScatterChart, GridComponent, LegendComponent]);
 
@@ -83,7 +84,7 @@ async function main([picture, ...folders]) {
     return { language, share, qat: of('qat'), sdq: of('sdq') };
   });
   const percent = (value) => (100 * value).toFixed(1);
-  const versions = SHOWN.map((version) => ({ version, name: versionLabel(version, config) }));
+  const versions = SHOWN.map((version) => ({ version, name: labelOf(results, version) }));
   const columns = ['change', 'agreement', 'told'].flatMap((what) =>
     versions.map(({ version, name }) => ({ what, version, head: `${what}, ${name}` })),
   );
@@ -96,15 +97,15 @@ async function main([picture, ...folders]) {
     ]),
   ];
   console.log(markdownTable(table));
-  const zeroShot = rows.filter(({ language }) => language !== 'en');
+  const others = rows.filter(({ language }) => language !== 'en');
   for (const { version, name } of versions) {
     const rho = (what) =>
       rankCorrelation(
-        zeroShot.map(({ share }) => share),
-        zeroShot.map((row) => row[version][what]),
+        others.map(({ share }) => share),
+        others.map((row) => row[version][what]),
       ).toFixed(2);
     console.log(
-      `\nRank correlation with the share of seen pieces over ${zeroShot.length} zero-shot languages, ${name}: of the change ${rho('change')}, of the agreement ${rho('agreement')}.`,
+      `\nRank correlation with the share of seen pieces over ${others.length} languages beside English, ${name}: of the change ${rho('change')}, of the agreement ${rho('agreement')}.`,
     );
   }
   writeFileSync(picture, scatter(rows, versions));

@@ -13,6 +13,7 @@ import {
   reportPage,
   runToAnalyze,
   sensitivityTable,
+  studentName,
 } from '@sdq/pipeline';
 import { selectBackend } from './backend.ts';
 import { planFlag } from './plan-flag.ts';
@@ -54,6 +55,7 @@ export async function analyzeCommand(folder: string, flags: AnalyzeFlags): Promi
     {
       model: run?.model ?? folder,
       student: run?.student,
+      studentLabel: run?.studentLabel,
       plan: plan ?? run?.plan ?? 'w8a8',
       quantizers,
       ...{ task, data, maxLength, languages, devLimit, calibrationBatches, sensitivity },
@@ -72,14 +74,15 @@ async function write(analysis: Analysis, out: string | undefined, run: string | 
   return writeFileAtomically(join(run, 'report.html'), reportPage(readResults(run), analysis));
 }
 
-function summary({ errors, sensitivity }: Analysis): string {
+function summary(analysis: Analysis): string {
+  const { errors, sensitivity } = analysis;
   const parts = [textTable(placeTable(errors.ptq)), '', `After training: ${attentionFinding(errors.ptq)}`];
   if (errors.student) {
     parts.push(
       '',
       textTable(placeTable(errors.student)),
       '',
-      `The student: ${attentionFinding(errors.student)}`,
+      `${studentName(analysis)}: ${attentionFinding(errors.student)}`,
     );
   }
   if (sensitivity) parts.push('', textTable(sensitivityTable(sensitivity.sites, 10)));

@@ -18,6 +18,7 @@ import {
   type Results,
   readResults,
   type SavedModel,
+  studentVersion,
 } from '@sdq/pipeline';
 import { EXPORT_FILE } from './export-file.ts';
 import { baseName, type CardFacts, modelCard } from './model-card.ts';
@@ -149,7 +150,7 @@ function runOf(folder: string, quantized: boolean): { results: Results; version:
   const file = join(dirname(model), 'results.json');
   if (basename(model) !== (quantized ? 'student' : 'teacher') || !existsSync(file)) return undefined;
   const results = readResults(dirname(model));
-  const version = quantized ? Object.keys(results.bytes ?? {}).find((name) => name !== 'fp32') : 'fp32';
+  const version = quantized ? studentVersion(results) : 'fp32';
   const scores = version === undefined ? undefined : results.scores?.[version];
   if (version === undefined || scores === undefined) {
     throw new SdqError('bad-data', `${file} has no scores of ${folder}: export from a run's own folder.`);

@@ -91,6 +91,9 @@ describe('sdq export, verify and evaluate', () => {
     const own = await evaluate({ model: out, ...ask }, silent);
     expect(own.scores).toEqual((await evaluate({ model, ...ask }, silent)).scores);
     expect(own.quantized).toBe(form !== undefined);
+    // Of the file under onnxruntime as of the model in process.
+    expect(own.precision).toBe((await loadModel(model)).precision);
+    expect(own.precision).toMatch(form ? /^weights in 8 bits, inputs of \d+ layers in 8 bits$/ : /^float32$/);
   });
 
   it('writes safetensors that are read as the student is', async () => {
@@ -114,6 +117,11 @@ describe('sdq export, verify and evaluate', () => {
       `| de | ${(100 * scores.ptq.de).toFixed(1)} | ${(100 * scores.fp32.de).toFixed(1)} |`,
     );
     expect(card).not.toContain(root);
+    expect(card).toMatch(
+      /Weights in 8 bits, inputs of \d+ layers in 8 bits; ONNX, operator set 17 with QuantizeLinear, MatMulInteger;/,
+    );
+    expect(card).toContain('That model was then quantized after training (PTQ).');
+    expect(card).toContain('Fine-tuned on English alone');
   });
 
   it('tells one model from another', async () => {

@@ -11,7 +11,7 @@ export function analysisHtml(analysis: Analysis): string {
   const { ptq, student } = analysis.errors;
   const kinds = [
     ['Quantized after training', ptq] as const,
-    ...(student ? [['The student', student] as const] : []),
+    ...(student ? [[studentName(analysis), student] as const] : []),
   ];
   const scale = (kind: 'accumulated' | 'local') => {
     const found = kinds.flatMap(([, errors]) =>
@@ -20,7 +20,7 @@ export function analysisHtml(analysis: Analysis): string {
     return { min: Math.min(...found), max: Math.max(...found) };
   };
   return `<h2>Error per site</h2>
-<p>${escapeHtml(`Plan ${analysis.plan}, ${analysis.tokens} tokens of dev text in ${analysis.languages.join(', ')}. SQNR in dB, the larger the better: 20 dB more is a tenth of the error. Dark cells have lost most, on one scale for all maps of a kind; an empty cell has lost nothing.`)}</p>
+<p>${escapeHtml(`After training by the plan ${analysis.plan}; ${analysis.tokens} tokens of dev text in ${analysis.languages.join(', ')}. SQNR in dB, the larger the better: 20 dB more is a tenth of the error. Dark cells have lost most, on one scale for all maps of a kind; an empty cell has lost nothing.`)}</p>
 ${kinds
   .map(
     ([name, errors]) => `<p class="lead">${escapeHtml(`${name}: ${attentionFinding(errors)}`)}</p>
@@ -32,6 +32,11 @@ ${tableHtml(placeTable(errors))}`,
   )
   .join('\n')}
 ${analysis.sensitivity ? sensitivityHtml(analysis.sensitivity) : ''}`;
+}
+
+/** What to call the student in sentences. */
+export function studentName({ studentLabel }: Pick<Analysis, 'studentLabel'>): string {
+  return studentLabel === undefined ? 'The student' : `The student, ${studentLabel}`;
 }
 
 /** The mean error of each place in the layers as rows of text, the largest first. */

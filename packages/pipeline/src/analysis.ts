@@ -4,8 +4,10 @@ import type { Sensitivity, SiteError } from '@sdq/quantizers';
 export interface Analysis {
   readonly model: string;
   readonly task: string;
-  /** The plan's name, or its rules as JSON. */
+  /** The name of the plan of what was quantized after training, or its rules as JSON. */
   readonly plan: string;
+  /** What the run calls its student; absent where no run made it, and in older files. */
+  readonly studentLabel?: string;
   /** The dev texts that errors were measured on. */
   readonly languages: readonly string[];
   readonly tokens: number;

@@ -16,13 +16,17 @@ import { groupByTokens, packBatch } from './batches.ts';
 import { devSets } from './dataset.ts';
 import { disposeModel } from './encoder-model.ts';
 import { type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
+import { versionLabel } from './methods.ts';
 import { readResults } from './read-results.ts';
+import { studentVersion } from './results.ts';
 import { calibratedModel, dequantizeModel, studentPlan } from './student.ts';
 
 /** What to analyze, and on which texts. */
 export interface AnalysisOptions extends FineTunedOptions {
   /** The quantized student to compare with the model, from the same run. */
   readonly student?: string | undefined;
+  /** What the run calls it. */
+  readonly studentLabel?: string | undefined;
   /** A plan's name or rules. */
   readonly plan: string | readonly PlanRuleData[];
   /** Weight quantizers that plug-ins bring, for the rules of the plan. */
@@ -75,6 +79,7 @@ export async function analyze(options: AnalysisOptions, reporter: Reporter): Pro
       model: options.model,
       task: task.name,
       plan: typeof options.plan === 'string' ? options.plan : JSON.stringify(options.plan),
+      ...(options.studentLabel !== undefined && { studentLabel: options.studentLabel }),
       languages: [...sets.keys()],
       tokens: batches.reduce((sum, { ids }) => sum + ids.length, 0),
       errors: { ptq, ...(student && { student }) },
@@ -102,6 +107,7 @@ export async function analyze(options: AnalysisOptions, reporter: Reporter): Pro
 /** What an analysis needs to know of a run, from its folder. */
 export interface AnalyzedRun extends FineTunedOptions {
   readonly student: string;
+  readonly studentLabel: string | undefined;
   readonly plan: string | readonly PlanRuleData[];
 }
 
@@ -112,6 +118,10 @@ export interface AnalyzedRun extends FineTunedOptions {
  */
 export function runToAnalyze(folder: string): AnalyzedRun | undefined {
   if (!existsSync(join(folder, 'results.json'))) return undefined;
-  const { task, data, maxLength, plan } = readResults(folder).config;
-  return { model: join(folder, 'teacher'), student: join(folder, 'student'), task, data, maxLength, plan };
+  const results = readResults(folder);
+  const { task, data, maxLength, plan } = results.config;
+  const version = studentVersion(results);
+  const studentLabel = version === undefined ? undefined : versionLabel(version, results.config);
+  const [model, student] = [join(folder, 'teacher'), join(folder, 'student')];
+  return { model, student, studentLabel, task, data, maxLength, plan };
 }

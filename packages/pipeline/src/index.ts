@@ -1,5 +1,5 @@
 export { type Analysis, attentionFinding, type PlaceError, placeErrors } from './analysis.ts';
-export { analysisPage, placeTable, sensitivityTable } from './analysis-page.ts';
+export { analysisPage, placeTable, sensitivityTable, studentName } from './analysis-page.ts';
 export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
 export { answerTexts, type TextAnswer, type TextInput } from './answer-texts.ts';
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
@@ -86,6 +86,7 @@ export {
   type Results,
   scoreTable,
   sortLanguages,
+  studentVersion,
   type TeacherRecord,
 } from './results.ts';
 export { type CompactedRows, compactRows } from './row-compaction.ts';

@@ -137,5 +137,6 @@ it('shows the error by layer and site where the run was analyzed, and else says 
     errors: { ptq: [error] },
   });
   expect(page).not.toContain('sdq analyze');
+  expect(page).toContain('After training by the plan w8a8; 9 tokens');
   expect(page.match(/>12\.3<\/text>/g)).toHaveLength(2);
 });

@@ -18,7 +18,7 @@ import {
   tableHtml,
   warningsHtml,
 } from './page.ts';
-import { meanScore, type Results, scoreTable, sortLanguages } from './results.ts';
+import { meanScore, type Results, scoreTable, sortLanguages, studentVersion } from './results.ts';
 import { trainingSentence } from './trained-languages.ts';
 
 /**
@@ -70,14 +70,9 @@ function quoted(path: string): string {
   return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-/** The quantized version that is on disk beside the teacher, by its key in the results. */
-function studentOf({ bytes }: Results): string | undefined {
-  return Object.keys(bytes).find((version) => version !== 'fp32');
-}
-
 function lead(results: Results): string {
   const fp32 = results.average.fp32!;
-  const student = studentOf(results);
+  const student = studentVersion(results);
   if (student === undefined) return escapeHtml(`The fp32 teacher scores ${points(fp32)} on average.`);
   const score = results.average[student]!;
   const ratio = results.bytes.fp32 / results.bytes[student]!;
@@ -118,7 +113,7 @@ function subject({ config, examples, metric }: Results): string {
 
 /** The report in four numbers. */
 function facts(results: Results): string {
-  const student = studentOf(results);
+  const student = studentVersion(results);
   if (student === undefined) return '';
   const { bytes, average } = results;
   const changes = changesOf(results, student);
@@ -308,7 +303,7 @@ function fairnessRows(results: Results): string[][] {
 /** What the parts of the weights file need, and the whole file. */
 function sizeRows(results: Results): string[][] {
   const { bytes, bytesByPart } = results;
-  const student = studentOf(results);
+  const student = studentVersion(results);
   const row = (name: string, fp32: number, small: number | undefined) => [
     name,
     megabytes(fp32),

@@ -79,6 +79,11 @@ export interface Results {
   readonly config: RunConfig;
 }
 
+/** The version whose weights are on disk beside the teacher's, as the student; undefined where none is. */
+export function studentVersion({ bytes }: Pick<Results, 'bytes'>): string | undefined {
+  return Object.keys(bytes).find((version) => version !== 'fp32');
+}
+
 /**
  * The mean of the scores of some languages.
  *

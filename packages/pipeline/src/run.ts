@@ -87,7 +87,7 @@ export interface RunEnvironment {
 }
 
 /**
- * The main job: fine-tunes the fp32 teacher on English, quantizes it after training (PTQ), by quantization-aware
+ * The main job: fine-tunes the fp32 teacher, or takes the one that is given, quantizes it after training (PTQ), by quantization-aware
  * training (QAT) and by self-distilled quantization (SDQ), scores each in every language, and saves the teacher
  * and the quantized student in the run folder with `results.json` and `report.html`.
  *
