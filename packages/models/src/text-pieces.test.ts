@@ -122,6 +122,7 @@ it('places the pieces of words without spaces, of one character that became seve
     const { starts, ends } = texts.placed(text);
     return starts.map((start, i) => text.slice(start, ends[i]));
   };
+  expect(parts('\u0008a river')).toEqual(['a', 'river']);
   expect(parts('ﬁ')).toEqual(expect.arrayContaining(['ﬁ']));
   expect(parts('a\u3000\u2603\u2603b')).toEqual(['a', '', '\u2603\u2603', 'b']);
   expect(parts('\u{1F600} \u{1F600}')).toEqual(['', '\u{1F600}', '', '\u{1F600}']);
