@@ -1,4 +1,12 @@
-import type { SpanWindow } from './spans.ts';
+/** Where the pieces of a context lie, in a window of it and in the context. */
+export interface SpanWindow {
+  /** The row of the first piece of the context. */
+  readonly contextRow: number;
+  /** [pieces of the context]: where each starts in the context. */
+  readonly starts: Int32Array;
+  /** [pieces of the context]: where each ends. */
+  readonly ends: Int32Array;
+}
 
 /** One example as token ids, with its labels as class indices. */
 export interface EncodedExample {

@@ -9,7 +9,9 @@ import {
   type HostTensor,
 } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
-import type { Classifier } from './predict.ts';
+
+/** Maps packed sequences to logits, [sequences, classes], [tokens, classes] or, for spans, [tokens, 2]. */
+export type Classifier = (batch: EncoderBatch) => tf.Tensor;
 
 /** An encoder with a head, its parameters as tensors by their names in the checkpoint. */
 export interface EncoderModel {

@@ -1,7 +1,8 @@
 import type { Predictions, Tally, Task } from '@sdq/xglue';
 import { joinTallies, scoreOf, tally } from '@sdq/xglue';
 import { cutExamples, type Dataset, type DevChunk, type DevSet, tokenCount } from './dataset.ts';
-import { type Classifier, type ExternalClassifier, predictClasses, predictSpans } from './predict.ts';
+import type { Classifier } from './encoder-model.ts';
+import { type ExternalClassifier, predictClasses, predictSpans } from './predict.ts';
 import { bestAnswers } from './spans.ts';
 
 /** What a model does on the dev set of one language. */

@@ -12,10 +12,11 @@ import {
   type Range95,
 } from './comparison.ts';
 import { devSets, exampleEncoder, missingLanguages, requireHead, trainableTask } from './dataset.ts';
+import type { Classifier } from './encoder-model.ts';
 import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
 import { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 import { mapValues } from './map-values.ts';
-import type { Classifier, ExternalClassifier } from './predict.ts';
+import type { ExternalClassifier } from './predict.ts';
 import { type LanguageScores, meanScore } from './results.ts';
 import { defaultMaxLength } from './run-config.ts';
 

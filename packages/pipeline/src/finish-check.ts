@@ -1,5 +1,6 @@
 import type { EncoderBatch } from '@sdq/models';
-import { type Classifier, logitsOfBatch, rowArgMax } from './predict.ts';
+import type { Classifier } from './encoder-model.ts';
+import { logitsOfBatch, rowArgMax } from './predict.ts';
 
 /** Logits and the number of their columns. */
 type BatchLogits = Awaited<ReturnType<typeof logitsOfBatch>>;

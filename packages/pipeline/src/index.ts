@@ -36,7 +36,7 @@ export {
   trainableTask,
 } from './dataset.ts';
 export type { EncodedExample } from './encoded-example.ts';
-export { disposeModel, type EncoderModel, logitsOf, tensorsFrom } from './encoder-model.ts';
+export { type Classifier, disposeModel, type EncoderModel, logitsOf, tensorsFrom } from './encoder-model.ts';
 export {
   type EvaluatedModel,
   type Evaluation,
@@ -71,7 +71,6 @@ export {
 export { loadPlugins, NO_PLUGINS, type Plugins } from './plugins.ts';
 export { type Precision, precisionOf, precisionText } from './precision.ts';
 export {
-  type Classifier,
   type ExternalClassifier,
   logitsOfBatch,
   predictClasses,

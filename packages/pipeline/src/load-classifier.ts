@@ -1,7 +1,7 @@
 import { type Head, loadTokenizer, type Tokenizer } from '@sdq/models';
+import type { Classifier } from './encoder-model.ts';
 import { floatClassifier, tensorsFrom } from './encoder-model.ts';
 import { precisionOf, precisionText } from './precision.ts';
-import type { Classifier } from './predict.ts';
 import { loadSavedModel } from './saved-model.ts';
 import { quantizedClassifier } from './student.ts';
 

@@ -1,7 +1,7 @@
 import type { QuantizedModel } from '@sdq/models';
 import type { Batch } from './batches.ts';
+import type { Classifier } from './encoder-model.ts';
 import { logitDistance, logitsOn } from './finish-check.ts';
-import type { Classifier } from './predict.ts';
 import { quantizedClassifier } from './student.ts';
 
 /** Which calibration observer set the ranges of activations. */

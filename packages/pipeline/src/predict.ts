@@ -3,12 +3,10 @@ import type { EncoderBatch } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
+import type { Classifier } from './encoder-model.ts';
 import { bestSpans, type Span } from './spans.ts';
 
 const TOKENS_PER_BATCH = 2048;
-
-/** Maps packed sequences to logits, [sequences, classes], [tokens, classes] or, for spans, [tokens, 2]. */
-export type Classifier = (batch: EncoderBatch) => tf.Tensor;
 
 /** A classifier that runs outside of tfjs, such as an exported model under its own runtime. */
 export interface ExternalClassifier {

@@ -27,6 +27,7 @@ import { CachedTeacher } from './cached-teacher.ts';
 import { calibrationBatches } from './calibration-batches.ts';
 import { type Dataset, headKind, loadDataset, tokensOf } from './dataset.ts';
 import { distillationOf, requireDistillable } from './distillation.ts';
+import type { Classifier } from './encoder-model.ts';
 import {
   disposeModel,
   type EncoderModel,
@@ -41,7 +42,6 @@ import { languageNames } from './language-names.ts';
 import { type MethodKey, methodNamed, versionLabel } from './methods.ts';
 import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
-import type { Classifier } from './predict.ts';
 import { planBesideProducts, trainProducts } from './product-training.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { bestAnswers, bestSpans, type SpanWindow } from './spans.ts';
+import type { SpanWindow } from './encoded-example.ts';
+import { bestAnswers, bestSpans } from './spans.ts';
 
 /** A window whose context is one-letter words behind 3 other rows. */
 const window = (pieces: number): SpanWindow => ({

@@ -1,6 +1,6 @@
 import type { Tokenizer } from '@sdq/models';
 import type { SpanExample } from '@sdq/xglue';
-import type { EncodedExample } from './encoded-example.ts';
+import type { EncodedExample, SpanWindow } from './encoded-example.ts';
 
 /** A part of a context that may answer its question. */
 export interface Span {
@@ -15,16 +15,6 @@ export interface Span {
 /** An answer, in the context's own words. */
 export interface Answer extends Span {
   readonly text: string;
-}
-
-/** What {@link bestSpans} has to know of a window: where the context's pieces lie, in it and in the context. */
-export interface SpanWindow {
-  /** The row of the first piece of the context. */
-  readonly contextRow: number;
-  /** [pieces of the context]: where each starts in the context. */
-  readonly starts: Int32Array;
-  /** [pieces of the context]: where each ends. */
-  readonly ends: Int32Array;
 }
 
 /** How many answers are kept; what SQuAD's code keeps. */

@@ -1,4 +1,4 @@
-import { type Random, SdqError, type Taps } from '@sdq/core';
+import { type Random, SdqError } from '@sdq/core';
 import type { LossTerm } from '@sdq/distillation';
 import { AdamW, type AdamWStepOptions, embedding, globalNorm, variableGradients } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
@@ -8,7 +8,6 @@ import type { EncodedExample } from './encoded-example.ts';
 import { layerRates } from './layer-decay.ts';
 import { compactRows } from './row-compaction.ts';
 import { warmupCosine, warmupLinear } from './schedule.ts';
-import { disposeTaps, keptTaps } from './teacher-signal.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
 import type { TrainingStep } from './training-steps.ts';
 
@@ -20,28 +19,35 @@ export interface StepLoss {
   readonly terms?: Readonly<Record<string, LossTerm>>;
 }
 
+/** What is computed for a batch outside of the gradient's tape. */
+export interface Prepared<P> {
+  readonly value: P;
+  /** Called after the batch. */
+  dispose(): void;
+}
+
 /** What the loss of a batch may use. */
-export interface StepContext {
+export interface StepContext<P = unknown> {
   readonly step: number;
   readonly totalSteps: number;
   readonly random: Random;
-  /** What `prepare` returned. */
-  readonly prepared: Taps | undefined;
+  /** The value that `prepare` returned. */
+  readonly prepared: P | undefined;
   /** With `sparse`: the table's rows [unique ids, hidden] that the batch's ids count in. */
   readonly rows: tf.Variable | undefined;
 }
 
 /** What a {@link StepRunner} needs. */
-export interface StepRequest {
+export interface StepRequest<P = unknown> {
   readonly stage: string;
   readonly examples: readonly EncodedExample[];
   /** The parameters to train, by name; their values change in place. */
   readonly variables: ReadonlyMap<string, tf.Variable>;
   readonly recipe: TrainingRecipe;
   /** The loss of a batch; it may draw from `random`, which is the same for the same seed and batch. */
-  readonly loss: (batch: Batch, context: StepContext) => StepLoss;
-  /** What the teacher shows for a batch, taken outside of the gradient's tape; disposed after the batch. */
-  readonly prepare?: ((batch: Batch) => Taps) | undefined;
+  readonly loss: (batch: Batch, context: StepContext<P>) => StepLoss;
+  /** What the loss of a batch needs and no gradient passes through, such as a teacher's outputs. */
+  readonly prepare?: ((batch: Batch) => Prepared<P>) | undefined;
   /** The table of which a step trains only the rows that its batches' ids name. */
   readonly sparse?: string | undefined;
 }
@@ -55,12 +61,12 @@ export interface StepFigures {
 }
 
 /** Takes the steps of training: losses, gradients, clipping, AdamW. */
-export class StepRunner {
+export class StepRunner<P = unknown> {
   readonly optimizer = new AdamW();
   private readonly rateOf: ((name: string) => number) | undefined;
 
   constructor(
-    private readonly request: StepRequest,
+    private readonly request: StepRequest<P>,
     private readonly totalSteps: number,
     private readonly random: Random,
   ) {
@@ -150,10 +156,13 @@ export class StepRunner {
     if (rows) leaves.set(sparse!, rows);
     const parts: Record<string, number> = {};
     let terms: StepLoss['terms'];
-    const prepared = prepare && keptTaps(() => prepare(batch));
+    const prepared = prepare?.(batch);
     try {
       const { value, grads } = variableGradients(() => {
-        const found = loss(ids ? { ...batch, ids } : batch, { ...context, prepared });
+        const found = loss(ids ? { ...batch, ids } : batch, {
+          ...context,
+          prepared: prepared?.value,
+        });
         for (const [name, part] of Object.entries(found.parts)) parts[name] = part.dataSync()[0]!;
         terms = found.terms;
         return found.total;
@@ -170,7 +179,7 @@ export class StepRunner {
     } catch (cause) {
       throw this.located(cause, step, batch);
     } finally {
-      if (prepared) disposeTaps(prepared);
+      prepared?.dispose();
     }
   }
 

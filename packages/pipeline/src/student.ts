@@ -11,8 +11,8 @@ import {
   type ResolvedPlan,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
+import type { Classifier } from './encoder-model.ts';
 import { disposeModel, type EncoderModel, hostTensors, logitsOf, tensorsFrom } from './encoder-model.ts';
-import type { Classifier } from './predict.ts';
 
 /** The batch that tells the structure of a forward pass. */
 const ONE_TOKEN: EncoderBatch = { ids: Int32Array.of(0), offsets: Int32Array.of(0, 1) };

@@ -2,10 +2,11 @@ import type { Reporter, Taps } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import type { Batch } from './batches.ts';
 import type { Dataset } from './dataset.ts';
+import type { Classifier } from './encoder-model.ts';
 import { type EncoderModel, trainableCopies, WORD_EMBEDDINGS } from './encoder-model.ts';
 import { scoreLanguages } from './evaluate-language.ts';
-import type { Classifier } from './predict.ts';
-import type { StepContext, StepLoss } from './step-runner.ts';
+import type { Prepared, StepContext, StepLoss } from './step-runner.ts';
+import { disposeTaps, keptTaps } from './teacher-signal.ts';
 import { type CheckpointOptions, type TrainingState, type TrainingSummary, train } from './trainer.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
 
@@ -13,7 +14,7 @@ import type { TrainingRecipe } from './training-recipe.ts';
 export interface ModelStep {
   /** What the teacher shows for a batch, taken outside of the gradient's tape. */
   readonly prepare?: ((batch: Batch) => Taps) | undefined;
-  readonly loss: (student: EncoderModel, batch: Batch, context: StepContext) => StepLoss;
+  readonly loss: (student: EncoderModel, batch: Batch, context: StepContext<Taps>) => StepLoss;
   /** How the model classifies when it is scored on English dev. */
   readonly classifier: (student: EncoderModel) => Classifier;
   /** What the loss keeps from step to step. */
@@ -75,7 +76,7 @@ export async function trainVariables(
     recipe,
     state: step.state,
     sparse: byRows ? WORD_EMBEDDINGS : undefined,
-    prepare: step.prepare,
+    prepare: step.prepare && preparedTaps(step.prepare),
     loss: (batch, context) => {
       const rows = context.rows && { [WORD_EMBEDDINGS]: context.rows };
       return step.loss(student({ ...derived(), ...rows }), batch, context);
@@ -90,4 +91,12 @@ export async function trainVariables(
         }
       : undefined,
   });
+}
+
+/** What the teacher shows for a batch, held until the batch is done. */
+function preparedTaps(show: (batch: Batch) => Taps): (batch: Batch) => Prepared<Taps> {
+  return (batch) => {
+    const value = keptTaps(() => show(batch));
+    return { value, dispose: () => disposeTaps(value) };
+  };
 }

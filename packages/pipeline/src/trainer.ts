@@ -10,7 +10,7 @@ import { planSteps, type TrainingStep } from './training-steps.ts';
 import { WeightAverage } from './weight-average.ts';
 
 /** What {@link train} needs. */
-export interface TrainingRequest extends StepRequest {
+export interface TrainingRequest<P = unknown> extends StepRequest<P> {
   readonly seed: number;
   readonly reporter: Reporter;
   /** The score on English dev, as often as the recipe says. */
@@ -75,7 +75,7 @@ interface Progress {
  * parameter with the largest gradient, and leaves the last checkpoint. `interrupted` when the signal asked for it.
  * `bad-checkpoint` when the checkpoint is of other data or of another recipe
  */
-export async function train(request: TrainingRequest): Promise<TrainingSummary> {
+export async function train<P>(request: TrainingRequest<P>): Promise<TrainingSummary> {
   const training = new Training(request);
   try {
     return await training.run();
@@ -85,9 +85,9 @@ export async function train(request: TrainingRequest): Promise<TrainingSummary> 
   }
 }
 
-class Training {
+class Training<P> {
   private readonly steps: readonly TrainingStep[];
-  private readonly runner: StepRunner;
+  private readonly runner: StepRunner<P>;
   private readonly average: WeightAverage | undefined;
   private readonly files:
     | { readonly last: string; readonly best: string; readonly fingerprint: string }
@@ -105,7 +105,7 @@ class Training {
   private best: TrainingCheckpoint | undefined;
   private lastSave = { at: 0, seconds: 0 };
 
-  constructor(private readonly request: TrainingRequest) {
+  constructor(private readonly request: TrainingRequest<P>) {
     const { stage, examples, variables, recipe, seed, checkpoints } = request;
     const random = new Random(seed).fork(stage);
     const lengths = examples.map(({ ids }) => ids.length);
@@ -301,7 +301,7 @@ class Training {
 }
 
 /** What must agree for a checkpoint to be of a training. */
-function fingerprint({ stage, seed, recipe, examples }: TrainingRequest): string {
+function fingerprint<P>({ stage, seed, recipe, examples }: TrainingRequest<P>): string {
   const text = JSON.stringify({ stage, seed, recipe, examples: examplesHash(examples) });
   return createHash('sha256').update(text).digest('hex');
 }
