@@ -49,6 +49,10 @@ it('scores a given teacher once for the runs that share a folder, which end as r
   const one = await start('one', distilled, shared);
   expect(one.scored).toEqual(['fp32', 'sdq']);
   expect(existsSync(join(root, 'one/teacher-cache'))).toBe(false);
+  // What the teacher was fine-tuned on and from is what its own run tells.
+  const record = { model: join(root, 'model'), trainLanguages: ['en'] };
+  expect(one.results).toMatchObject({ trainLanguages: ['en'], teacherRecord: record });
+  expect(Object.keys(one.results.averageZeroShot)).toEqual(['fp32', 'sdq']);
   const cache = file('shared/teacher-cache/signal.cache');
 
   const two = await start('two', { ...distilled, seed: 1 }, shared);
