@@ -1,6 +1,6 @@
-// The score of each post-training method in each language, as Markdown:
-// `node tooling/ptq-table.mjs MODEL TASK XGLUE [DEV_LIMIT] [CALIBRATION_BATCHES] [PLANS] [METHODS]`, MODEL a fine-tuned fp32
-// folder, plans and methods with commas between them, all unless given.
+// The score of each post-training recipe in each language, as Markdown:
+// `node tooling/ptq-table.mjs MODEL TASK XGLUE [DEV_LIMIT] [CALIBRATION_BATCHES] [PLANS] [RECIPES]`, MODEL a fine-tuned fp32
+// folder, plans and recipes with commas between them, all unless given.
 
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import { FloatOps } from '@sdq/models';
@@ -12,37 +12,30 @@ import {
   loadFineTuned,
   logitsOf,
   meanScore,
-  postTrainedModel,
-  quantizedClassifier,
+  parsePtqRecipe,
+  planForRecipe,
+  postTrainedClassifier,
+  postTrainingOptions,
   scoreLanguages,
   sortLanguages,
 } from '@sdq/pipeline';
-import {
-  createPlan,
-  dequantizeRows,
-  FakeQuantizedOps,
-  quantize,
-  resolvePlan,
-  SmoothedOps,
-  sitesOf,
-} from '@sdq/quantizers';
+import { createPlan, quantize, resolvePlan, sitesOf } from '@sdq/quantizers';
 import { readSplit } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 
-const [folder, taskName, data, devLimit = '100', batchCount = '4', plans = 'w8a8,w4a8,w2a8', methods] =
-  process.argv.slice(2);
-const METHODS = {
-  'min-max': { observer: 'min-max' },
-  'moving average': { observer: 'moving-average' },
-  percentile: { observer: 'percentile' },
-  mse: { observer: 'mse' },
-  entropy: { observer: 'entropy' },
-  dynamic: { dynamic: true },
-  SmoothQuant: { smoothQuant: { alpha: 'search' } },
-  'bias correction': { biasCorrection: true },
-  GPTQ: { rounding: 'gptq' },
-  AdaRound: { rounding: 'adaround', adaRound: { steps: 100 } },
-};
+const RECIPES =
+  'min-max,moving-average,percentile,mse,entropy,dynamic,smoothquant,bias-correction,gptq,adaround';
+// A third of the default, for the time that it takes.
+const adaRound = { steps: 100 };
+const [
+  folder,
+  taskName,
+  data,
+  devLimit = '100',
+  batchCount = '4',
+  plans = 'w8a8,w4a8,w2a8',
+  recipes = RECIPES,
+] = process.argv.slice(2);
 
 await useSdqCpu();
 tf.enableProdMode();
@@ -60,24 +53,6 @@ const calibrated = calibratedModel(model);
 function held(set) {
   const chunks = [...set.chunks()];
   return { ...set, chunks: () => chunks };
-}
-
-/** In integers where there are kernels for the scheme. */
-function finished(result) {
-  return quantizedClassifier(postTrainedModel(model, result));
-}
-
-/** In floats on the same grids, since inputs are divided as the model runs. */
-function smoothed(plan, result) {
-  const rounded = new Map([...result.weights].map(([name, rows]) => [name, dequantizeRows(rows)]));
-  const parameters = new Map([...model.parameters, ...result.changed, ...rounded]);
-  const resolved = resolvePlan(plan, sitesOf(model.parameters));
-  const classify = (batch) => {
-    const onGrids = { grids: new Map(result.grids), weightsAreQuantized: true };
-    const quantized = new FakeQuantizedOps(new FloatOps(), resolved, onGrids);
-    return logitsOf({ ...model, parameters }, new SmoothedOps(quantized, result.divisors), batch);
-  };
-  return { classify, dispose: () => tf.dispose([...rounded.values()]) };
 }
 
 const cell = (value) => (100 * value).toFixed(1);
@@ -100,18 +75,16 @@ row(
 );
 
 for (const preset of plans.split(',')) {
-  for (const name of methods?.split(',') ?? Object.keys(METHODS)) {
-    const { dynamic, ...options } = METHODS[name];
+  for (const name of recipes.split(',')) {
     const started = performance.now();
-    const plan = createPlan(preset).map((rule) =>
-      dynamic && rule.activationBits ? { ...rule, activationScheme: 'per-token' } : rule,
-    );
-    const result = await quantize(calibrated, batches, plan, options);
+    const recipe = parsePtqRecipe(name);
+    const plan = planForRecipe(createPlan(preset), recipe);
+    const result = await quantize(calibrated, batches, plan, { ...postTrainingOptions(recipe), adaRound });
     const seconds = (performance.now() - started) / 1000;
-    const { classify, dispose } = result.divisors.size > 0 ? smoothed(plan, result) : finished(result);
+    const resolved = resolvePlan(plan, sitesOf(model.parameters));
+    const { classify, dispose } = postTrainedClassifier(model, resolved, result);
     row(`${preset.toUpperCase()} ${name}`, await score(classify), seconds);
     dispose();
-    tf.dispose([...result.changed.values()]);
   }
 }
 disposeModel(model);

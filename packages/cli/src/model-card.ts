@@ -5,6 +5,7 @@ import {
   methodOfVersion,
   type Precision,
   precisionText,
+  ptqRecipe,
   type Results,
   sortLanguages,
   startOf,
@@ -128,7 +129,7 @@ function made(results: Results, version: string): string {
   return [
     ...(base ? [`Started from ${base}.`] : []),
     teacherMade(results),
-    ...(method ? [`That model was then ${method.made(results.config)}.`] : []),
+    ...(method ? [`That model was then ${method.made(results.config)}${recipe(results, version)}.`] : []),
     ...(method || version === 'fp32' ? [] : [`Version "${version}" of a run.`]),
     `The whole run took ${hours} hours on ${results.machine}. What was asked of it:`,
     '',
@@ -136,6 +137,16 @@ function made(results: Results, version: string): string {
     JSON.stringify(withoutPaths(results), null, 2),
     '```',
   ].join('\n');
+}
+
+/** By which recipe PTQ made a version, and why that was saved. */
+function recipe({ ptq }: Results, version: string): string {
+  const name = ptqRecipe(version);
+  if (name === undefined) return '';
+  const count = Object.keys(ptq?.distances ?? {}).length;
+  const chosen =
+    ". Of the run's recipes whose models can be saved, its logits are the closest to the fp32 model's on training text that was held out";
+  return ` by the recipe ${name}${count > 1 ? chosen : ''}`;
 }
 
 /** How the fp32 model came about, as far as the run knows. */

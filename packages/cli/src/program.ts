@@ -9,6 +9,10 @@ export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 const PLAN_HELP = 'what each weight and input gets: w8a8, w4a8, ..., or a JSON file of rules';
 
+// Not imported: help must come without loading the pipeline.
+const PTQ_WORDS =
+  'smoothquant, min-max, moving-average, percentile, mse, entropy, dynamic, gptq, adaround, bias-correction';
+
 const PLUGIN_FLAG = [
   '--plugin <module>',
   'a folder, file or installed package that brings quantizers or losses; may be given several times. Its code is run',
@@ -354,6 +358,11 @@ function runFlags(command: Command): Command {
     .option(
       '--methods <names>',
       'which of ptq, qat, qnat, ipq, sdq, sdq-mse, qnat-sdq, ipq-sdq (default: ptq,qat,sdq)',
+      listFlag,
+    )
+    .option(
+      '--ptq <recipes>',
+      `how ptq quantizes, as min-max,mse,smoothquant+gptq: recipes of ${PTQ_WORDS} (default: min-max,percentile,mse,dynamic)`,
       listFlag,
     )
     .option('--plan <name>', `${PLAN_HELP} (default: w8a8)`)

@@ -37,6 +37,7 @@ export interface RunFlags extends CommonFlags {
   readonly teacher?: string;
   readonly languages?: string[];
   readonly methods?: string[];
+  readonly ptq?: string[];
   readonly plan?: string;
   readonly plugin?: string[];
   readonly seed?: number;
@@ -149,6 +150,7 @@ function runOptions(
     out: flags.out,
     languages: flags.languages,
     methods: flags.methods,
+    ptq: flags.ptq,
     plan: flags.plan === undefined ? undefined : planFlag(flags.plan, quantizers),
     plugins: flags.plugin,
     seed: flags.seed,

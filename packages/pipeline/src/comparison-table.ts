@@ -1,5 +1,5 @@
 import { SdqError } from '@sdq/core';
-import { scoredVersions, versionLabel } from './methods.ts';
+import { markedLabel, scoredVersions } from './methods.ts';
 import { meanScore, type Results, sortLanguages } from './results.ts';
 import { zeroShotLanguages, zeroShotName } from './trained-languages.ts';
 
@@ -39,7 +39,7 @@ export function comparisonTable(runs: readonly NamedRun[]): string[][] {
         const bytes = results.bytes[version];
         const average = meanScore(own, languages);
         return [
-          `${name} ${versionLabel(version, results.config)}`,
+          `${name} ${markedLabel(version, results)}`,
           ...languages.map((language) => points(own[language]!)),
           (100 * average).toFixed(2),
           zeroShot.length > 0 ? (100 * meanScore(own, zeroShot)).toFixed(2) : '',

@@ -13,6 +13,7 @@ import {
   taskLabels,
 } from '@sdq/xglue';
 import type { EncodedExample } from './encoded-example.ts';
+import { holdOut, sharedText } from './held-out.ts';
 import type { RunConfig } from './run-config.ts';
 import { spanWindows } from './spans.ts';
 
@@ -52,7 +53,10 @@ export interface DevRequest {
 export interface Dataset {
   readonly task: Task;
   readonly labels: readonly string[];
+  /** The English training set, without what is held out. */
   readonly train: readonly EncodedExample[];
+  /** English training examples that nothing trains on or calibrates with: how versions are quantized is chosen on them. */
+  readonly heldOut: readonly EncodedExample[];
   /** The languages of the training set. */
   readonly trainLanguages: readonly string[];
   /** By language; held in memory. */
@@ -68,6 +72,8 @@ const SPAN_LABELS = ['start', 'end'];
 const TRAIN_LANGUAGE = 'en';
 /** Examples in memory at a time, where a dev set is read as it is scored. */
 const CHUNK_EXAMPLES = 2048;
+/** Enough text for a choice between ways to quantize. */
+const HELD_OUT_TOKENS = 8192;
 
 /**
  * Checks that an encoder can be trained for a task.
@@ -114,7 +120,7 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
   const onNote = notes.add;
   const sets = devSets({ data, task: info, labels, languages, devLimit, encode, onNote });
   const dev = new Map([...sets].map(([language, set]) => [language, held(set)]));
-  const train = readSplit({
+  const examples = readSplit({
     folder: data,
     task: info.name,
     language: TRAIN_LANGUAGE,
@@ -123,15 +129,27 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
     onNote,
   })
     .slice(0, config.trainLimit)
-    .flatMap(encode);
+    .map((example) => ({ example, encoded: encode(example) }));
+  const { train, heldOut } = holdOut(
+    examples,
+    ({ example }) => sharedText(example, info),
+    (found) => tokenCount(found.flatMap(({ encoded }) => encoded)) >= HELD_OUT_TOKENS,
+  );
   return {
     task: info,
     labels,
-    train,
+    train: train.flatMap(({ encoded }) => encoded),
+    heldOut: heldOut.flatMap(({ encoded }) => encoded),
     trainLanguages: [TRAIN_LANGUAGE],
     dev,
     unofficialLanguages: [...dev].filter(([, { official }]) => !official).map(([language]) => language),
-    remarks: [...notes.sentences(), ...missingLanguages(info, languages, dev)],
+    remarks: [
+      ...notes.sentences(),
+      ...(heldOut.length > 0
+        ? []
+        : ['The training set is too small to hold text out: ways to quantize are chosen on it.']),
+      ...missingLanguages(info, languages, dev),
+    ],
   };
 }
 

@@ -65,6 +65,7 @@ export {
   type MethodKey,
   methodNamed,
   methodOfVersion,
+  ptqRecipe,
   scoredVersions,
   versionLabel,
 } from './methods.ts';
@@ -76,6 +77,15 @@ export {
   predictClasses,
   predictSpans,
 } from './predict.ts';
+export type { PtqChoice } from './ptq-choice.ts';
+export {
+  PTQ_WORDS,
+  type PtqRecipe,
+  parsePtqRecipe,
+  planForRecipe,
+  postTrainingOptions,
+  ptqRecipeName,
+} from './ptq-recipe.ts';
 export { readResults } from './read-results.ts';
 export { reportPage } from './report.ts';
 export {
@@ -106,6 +116,8 @@ export {
   calibratedModel,
   dequantizeModel,
   fakeQuantizedClassifier,
+  type PostTrainedClassifier,
+  postTrainedClassifier,
   postTrainedModel,
   type QuantizedClassifier,
   quantizedClassifier,

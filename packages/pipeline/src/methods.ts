@@ -1,4 +1,5 @@
 import type { DistillationConfig } from './distillation-config.ts';
+import type { PtqChoice } from './ptq-choice.ts';
 
 /** The name of a method, as a run's configuration lists it. */
 export type MethodKey = 'ptq' | 'qat' | 'qnat' | 'ipq' | 'sdq' | 'sdq-mse' | 'qnat-sdq' | 'ipq-sdq';
@@ -146,10 +147,13 @@ export function methodOfVersion(version: string): Method | undefined {
 }
 
 /** What older runs call two recipes of PTQ. */
-const OLD_RECIPES: Readonly<Record<string, string>> = { ptqMinMax: 'min-max', ptqPercentile: 'percentile' };
+export const OLD_RECIPES: Readonly<Record<string, string>> = {
+  ptqMinMax: 'min-max',
+  ptqPercentile: 'percentile',
+};
 
 /** The recipe of a version that PTQ made, as `percentile` of `ptq-percentile`; undefined for other versions. */
-function ptqRecipe(version: string): string | undefined {
+export function ptqRecipe(version: string): string | undefined {
   return version.startsWith('ptq-') ? version.slice('ptq-'.length) : OLD_RECIPES[version];
 }
 
@@ -170,6 +174,16 @@ export function versionLabel(version: string, config: MethodConfig): string {
   if (!method) return version;
   const recipe = ptqRecipe(version);
   return recipe === undefined ? method.label(config) : `${method.label(config)} ${recipe}`;
+}
+
+/** As {@link versionLabel}; says of the best of several PTQ versions that it is that. */
+export function markedLabel(
+  version: string,
+  { config, ptq }: { readonly config: MethodConfig; readonly ptq?: PtqChoice | undefined },
+): string {
+  // Runs of older releases had two, and kept no distances.
+  const several = ptq !== undefined && Object.keys(ptq.distances).length !== 1;
+  return `${versionLabel(version, config)}${several && version === ptq.best ? ' (best PTQ)' : ''}`;
 }
 
 /** The versions that have scores, in the order of tables: fp32, PTQ's recipes, the other methods. `ptq` repeats a recipe. */

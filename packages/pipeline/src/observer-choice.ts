@@ -16,9 +16,10 @@ export interface ObserverRecord {
 
 /**
  * Chooses the observer whose quantized model gives logits closest to the fp32 model's on unlabelled English text. A
- * score on English dev would tell less: it moves by whole examples, and may rise while other languages are lost.
+ * score in English would tell less: it moves by whole examples, and may rise while other languages are lost.
  *
  * @param classify - the fp32 model
+ * @param batches - of text that is neither scored nor trained on
  */
 export async function chooseObserver(
   classify: Classifier,
@@ -34,9 +35,13 @@ export async function chooseObserver(
       dispose();
     }
   };
-  const distances = {
+  return observerRecord({
     'min-max': await distance(candidates['min-max']),
     percentile: await distance(candidates.percentile),
-  };
+  });
+}
+
+/** The choice that distances make: the smaller, min-max where they are equal. */
+export function observerRecord(distances: ObserverRecord['distances']): ObserverRecord {
   return { chosen: distances.percentile < distances['min-max'] ? 'percentile' : 'min-max', distances };
 }

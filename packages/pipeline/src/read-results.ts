@@ -2,6 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { z } from 'zod';
+import { withRecipes } from './older-results.ts';
 import type { Results } from './results.ts';
 
 /** Results of a run have some 10 kB a language. */
@@ -52,5 +53,5 @@ export function readResults(folder: string): Results {
   }
   const { error } = schema.safeParse(json);
   if (error) throw broken(error);
-  return json as Results;
+  return withRecipes(json as Results, folder);
 }

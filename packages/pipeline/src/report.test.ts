@@ -13,18 +13,19 @@ const gap = { best: 'en', worst: 'de', gap: 0.1 };
 const results: Results = {
   task: 'NC',
   metric: 'accuracy',
-  scores: { fp32: scores, ptqMinMax: { en: 0.9, de: 0.7 }, ptq: { en: 0.9, de: 0.7 } },
-  average: { fp32: 0.85, ptqMinMax: 0.8, ptq: 0.8 },
-  averageZeroShot: { fp32: 0.8, ptqMinMax: 0.7, ptq: 0.7 },
-  intervals: { fp32: intervals, ptqMinMax: intervals },
-  changes: { ptqMinMax: { en: same, de: lost } },
-  fairness: { fp32: gap, ptqMinMax: gap, ptq: gap },
+  scores: { fp32: scores, 'ptq-min-max': { en: 0.9, de: 0.7 }, ptq: { en: 0.9, de: 0.7 } },
+  ptq: { best: 'ptq-min-max', distances: { 'ptq-min-max': 0.5 } },
+  average: { fp32: 0.85, 'ptq-min-max': 0.8, ptq: 0.8 },
+  averageZeroShot: { fp32: 0.8, 'ptq-min-max': 0.7, ptq: 0.7 },
+  intervals: { fp32: intervals, 'ptq-min-max': intervals },
+  changes: { 'ptq-min-max': { en: same, de: lost } },
+  fairness: { fp32: gap, 'ptq-min-max': gap, ptq: gap },
   majority: { en: 0.3, de: 0.79 },
   examples: { en: 1000, de: 50 },
   remarks: ['A line was empty.'],
   cut: { en: 0, de: 3 },
   unofficialLanguages: [],
-  bytes: { fp32: 4_000_000, ptq: 1_000_000 },
+  bytes: { fp32: 4_000_000, 'ptq-min-max': 1_000_000 },
   finish: { ptq: { largestDifference: 1, largestLogit: 2, samePredictions: 0.5, equal: false } },
   trainTokensPerSecond: 1234.5,
   peakMemoryBytes: 2e9,
@@ -38,19 +39,19 @@ const results: Results = {
 
 it('says what the student on disk is worth, whichever method made it', () => {
   expect(reportPage(results)).toContain(
-    'The quantized student, PTQ, is 4.0 times smaller and scores 80.0 on average over 2 languages, where the fp32 teacher scores 85.0 (−5.00 points). It lost significantly in de.',
+    'The quantized student, PTQ min-max, is 4.0 times smaller and scores 80.0 on average over 2 languages, where the fp32 teacher scores 85.0 (−5.00 points). It lost significantly in de.',
   );
   expect(reportPage(results)).toContain('<dt>languages lost significantly</dt><dd>1 of 2</dd>');
   expect(reportPage(results)).toContain('<dt>points in de, the largest loss</dt><dd>−10.00</dd>');
-  const better = { ...results, changes: { ptqMinMax: { en: same, de: same } } };
+  const better = { ...results, changes: { 'ptq-min-max': { en: same, de: same } } };
   expect(reportPage(better)).toContain('No language lost significantly.');
 });
 
 it('gives the intervals and tests of the averages, and withdraws those of an older run', () => {
   const whole = {
     ...results,
-    averageIntervals: { fp32: range, ptqMinMax: { low: 0.71, high: 0.86 } },
-    averageChanges: { ptqMinMax: { difference: -0.05, p: 0.02 } },
+    averageIntervals: { fp32: range, 'ptq-min-max': { low: 0.71, high: 0.86 } },
+    averageChanges: { 'ptq-min-max': { difference: -0.05, p: 0.02 } },
   };
   expect(reportPage(whole)).toContain('fp32 teacher 70.0 to 95.0; PTQ min-max 71.0 to 86.0.');
   expect(reportPage(whole).replaceAll(/<[^>]+>/g, ' ')).toMatch(/average\s+−5\.00\s+0?\.02/);
@@ -78,7 +79,7 @@ it('has the size by part where the run measured it, and the whole file always', 
   expect(reportPage(results)).not.toContain('<td>embeddings</td>');
   const fp32 = { embeddings: 3_000_000, layers: 900_000, head: 50_000 };
   const ptq = { embeddings: 750_000, layers: 180_000, head: 50_000 };
-  const page = reportPage({ ...results, bytesByPart: { fp32, ptq } });
+  const page = reportPage({ ...results, bytesByPart: { fp32, 'ptq-min-max': ptq } });
   expect(page).toContain('<td>embeddings</td><td>3.0 MB</td><td>0.8 MB</td><td>25.0 %</td>');
   expect(page).toContain('<td>head</td><td>50.0 kB</td><td>50.0 kB</td><td>100.0 %</td>');
   expect(page).toContain('<td>layers</td><td>0.9 MB</td><td>0.2 MB</td><td>20.0 %</td>');

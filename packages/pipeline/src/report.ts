@@ -1,9 +1,8 @@
 import { basename } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import type { Analysis } from './analysis.ts';
 import { analysisHtml } from './analysis-page.ts';
 import { languagesThat } from './comparison.ts';
-import { METHODS, scoredVersions, versionLabel } from './methods.ts';
+import { METHODS, markedLabel, scoredVersions, versionLabel } from './methods.ts';
 import {
   barChart,
   COLOURS,
@@ -84,17 +83,11 @@ function lead(results: Results): string {
 }
 
 function verdict(results: Results, student: string): string {
-  const changes = changesOf(results, student);
+  const changes = results.changes[student] ?? {};
   const lost = languagesThat('lost', changes);
   return lost.length === 0
     ? 'No language lost significantly.'
     : `It lost significantly in ${lost.join(', ')}.`;
-}
-
-/** The student's changes against fp32; "ptq" is one of two versions under another name. */
-function changesOf({ changes, scores }: Results, student: string) {
-  const same = Object.keys(changes).find((version) => isDeepStrictEqual(scores[version], scores[student]));
-  return changes[student] ?? (same === undefined ? {} : changes[same]!);
 }
 
 /** What the page is about: what started the run, and how. */
@@ -116,7 +109,7 @@ function facts(results: Results): string {
   const student = studentVersion(results);
   if (student === undefined) return '';
   const { bytes, average } = results;
-  const changes = changesOf(results, student);
+  const changes = results.changes[student] ?? {};
   const languages = Object.keys(changes);
   const worst = languages.sort((a, b) => changes[a]!.difference - changes[b]!.difference)[0];
   const lost = languagesThat('lost', changes).length;
@@ -198,8 +191,14 @@ function warnings(results: Results): string[] {
 }
 
 /** What is good to know. */
-function notes({ unofficialLanguages, remarks, averageIntervals }: Results): string[] {
+function notes({ unofficialLanguages, remarks, averageIntervals, ptq, config, average }: Results): string[] {
   const found = [...remarks];
+  const count = Object.keys(ptq?.distances ?? {}).length;
+  if (ptq !== undefined && count > 1) {
+    found.unshift(
+      `The best of ${count} ways to quantize without training is ${versionLabel(ptq.best, config)}, ${points(average[ptq.best]!)} on average: its logits are the closest to fp32's on training text that is held out.`,
+    );
+  }
   if (unofficialLanguages.length > 0) {
     found.unshift(`Beyond the official benchmark's languages: ${unofficialLanguages.join(', ')}.`);
   }
@@ -229,7 +228,7 @@ function scoreChart(results: Results): string {
   return barChart(
     languages,
     scoredVersions(results.scores).map((version) => ({
-      name: versionLabel(version, results.config),
+      name: markedLabel(version, results),
       values: languages.map((language) => 100 * results.scores[version]![language]!),
       ...(results.intervals[version] && {
         ranges: languages.map((language) => {
@@ -250,7 +249,7 @@ function changeChart(results: Results): string {
       const change = (language: string) =>
         100 * (results.scores[version]![language]! - results.scores.fp32![language]!);
       const average = 100 * (meanScore(results.scores[version]!) - meanScore(results.scores.fp32!));
-      return { name: versionLabel(version, results.config), values: [...languages.map(change), average] };
+      return { name: markedLabel(version, results), values: [...languages.map(change), average] };
     }),
     COLOURS.slice(1),
   );
@@ -261,7 +260,7 @@ function changeRows(results: Results): string[][] {
   const versions = scoredVersions(results.scores).filter((version) => version in results.changes);
   const languages = sortLanguages(Object.keys(results.scores.fp32!));
   return [
-    ['', ...versions.flatMap((version) => [versionLabel(version, results.config), 'p'])],
+    ['', ...versions.flatMap((version) => [markedLabel(version, results), 'p'])],
     ...languages.map((language) => [
       language,
       ...versions.flatMap((version) => {
@@ -290,12 +289,7 @@ function fairnessRows(results: Results): string[][] {
     ['', 'best language', 'worst language', 'gap'],
     ...scoredVersions(results.scores).map((version) => {
       const { best, worst, gap } = results.fairness[version]!;
-      return [
-        versionLabel(version, results.config),
-        score(version, best),
-        score(version, worst),
-        points(gap),
-      ];
+      return [markedLabel(version, results), score(version, best), score(version, worst), points(gap)];
     }),
   ];
 }

@@ -1,7 +1,8 @@
 import type { PairedTest } from '@sdq/xglue';
 import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
 import type { FinishCheck } from './finish-check.ts';
-import { type MethodConfig, scoredVersions, versionLabel } from './methods.ts';
+import { type MethodConfig, markedLabel, scoredVersions } from './methods.ts';
+import type { PtqChoice } from './ptq-choice.ts';
 import type { RunConfig } from './run-config.ts';
 import { type TrainedRun, zeroShotLanguages, zeroShotName } from './trained-languages.ts';
 
@@ -25,9 +26,11 @@ export interface Results {
   /** What the scores are, in the official scorer's terms. */
   readonly metric: string;
   /**
-   * By version, then language. `ptq` repeats that of `ptqMinMax` and `ptqPercentile` whose logits are closer to fp32's in English.
+   * By version, then language. Those of PTQ are called after their recipes, as `ptq-mse`; `ptq` repeats the best of them.
    */
   readonly scores: Readonly<Record<string, LanguageScores>>;
+  /** Which PTQ version is the best, where there is one. */
+  readonly ptq?: PtqChoice;
   /** The mean over all languages, by version. */
   readonly average: Readonly<Record<string, number>>;
   /** The languages of the text that the run trained and calibrated on; older runs lack it. */
@@ -115,7 +118,7 @@ export function meanScore(
  */
 export function scoreTable(
   scores: Results['scores'],
-  run?: TrainedRun & { readonly config: MethodConfig },
+  run?: TrainedRun & { readonly config: MethodConfig; readonly ptq?: PtqChoice | undefined },
 ): string[][] {
   const versions = scoredVersions(scores);
   const languages = sortLanguages(Object.keys(scores.fp32 ?? {}));
@@ -125,7 +128,7 @@ export function scoreTable(
   ];
   const zeroShot = zeroShotLanguages(run ? [run] : [{ config: {} }], languages);
   return [
-    ['', ...versions.map((version) => versionLabel(version, run?.config ?? { distillation: {} }))],
+    ['', ...versions.map((version) => markedLabel(version, run ?? { config: { distillation: {} } }))],
     ...languages.map((language) => row(language, (version) => scores[version]![language]!)),
     row('average', (version) => meanScore(scores[version]!, languages)),
     ...(zeroShot.length > 0

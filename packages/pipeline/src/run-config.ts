@@ -1,10 +1,13 @@
 import { SdqError } from '@sdq/core';
+import { createPlan } from '@sdq/quantizers';
 import { z } from 'zod';
 import { distillationOf } from './distillation.ts';
 import { distillationConfig } from './distillation-config.ts';
 import { METHOD_KEYS } from './methods.ts';
 import { nearestName } from './nearest-name.ts';
 import { NO_PLUGINS, type Plugins } from './plugins.ts';
+import { canBeSaved } from './ptq-choice.ts';
+import { defaultPtqRecipes, ptqRecipesFor } from './ptq-recipe.ts';
 import { TRAINING_DEFAULTS, trainingRecipe } from './training-recipe.ts';
 
 const noise = z.strictObject({
@@ -27,6 +30,8 @@ const runConfig = z.strictObject({
   out: folder,
   seed: z.int().min(0).max(0xffff_ffff),
   methods: z.array(z.enum(METHOD_KEYS)).min(1),
+  /** The recipes of PTQ, by their canonical names; absent where `methods` lacks `ptq`. */
+  ptq: z.array(z.string()).min(1).optional(),
   /** The dev languages to evaluate; absent: all that the data has. */
   languages: z.array(z.string()).optional(),
   /** Longer texts are cut to this many tokens. */
@@ -104,7 +109,7 @@ export function defaultMaxLength(task: string): number {
  * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
  *
  * @param plugins - what the plug-ins that the options name bring: {@link loadPlugins}
- * @throws SdqError `bad-option` that names the option, and for one that does not exist the nearest that does; `unknown-name` for a distillation loss that is none
+ * @throws SdqError as `createPlan` of `@sdq/quantizers` where PTQ is asked for; `bad-option` that names the option, and for one that does not exist the nearest that does; `unknown-name` for a distillation loss that is none
  *
  * @example
  * ```ts
@@ -143,11 +148,30 @@ export function resolveRunConfig(options: RunOptions, plugins: Plugins = NO_PLUG
     ...(options.teacherCache && { teacherCache: { type: 'fp16', ...options.teacherCache } }),
     distillation: { task: 1, logits: 10, attention: 1000, temperature: 1, ...options.distillation },
   });
-  if (parsed.success) {
-    distillationOf('sdq', parsed.data.distillation, plugins.losses);
-    return parsed.data;
+  if (!parsed.success) throw optionError(parsed.error.issues[0]!);
+  const config = parsed.data;
+  distillationOf('sdq', config.distillation, plugins.losses);
+  return { ...config, ...ptqOption(config, plugins) };
+}
+
+/** The recipes of PTQ, checked and by their canonical names. */
+function ptqOption(
+  { methods, plan: named, ptq: asked }: RunConfig,
+  plugins: Plugins,
+): Pick<RunConfig, 'ptq'> {
+  if (!methods.includes('ptq')) {
+    if (asked === undefined) return {};
+    throw new SdqError('bad-option', 'The option ptq names recipes, but methods lacks "ptq": add it.');
   }
-  throw optionError(parsed.error.issues[0]!);
+  const plan = createPlan(named, plugins.quantizers);
+  const ptq = ptqRecipesFor(plan, asked ?? defaultPtqRecipes(plan));
+  if (methods.length === 1 && !ptq.some(canBeSaved)) {
+    throw new SdqError(
+      'bad-option',
+      'The run would have no model to save, since none can hold what SmoothQuant does to inputs: add another recipe to ptq, or another of methods.',
+    );
+  }
+  return { ptq };
 }
 
 function optionError(issue: z.core.$ZodIssue): SdqError {

@@ -17,6 +17,8 @@ export interface StageRecord {
   readonly seconds: number;
   /** Which observer set the ranges that the stage starts from. */
   readonly observer?: ObserverRecord;
+  /** Of a PTQ version: the mean squared difference of its logits from fp32's on training text that is held out. */
+  readonly distance?: number;
   /** Tokens trained on, and the time that took. */
   readonly training?: { readonly tokens: number; readonly seconds: number };
   /** How the finished student's logits differ from those that were trained. */
@@ -59,7 +61,9 @@ export class RunFolder {
       );
     }
     const records = existsSync(stagesFile) ? (readJson(stagesFile) as Record<string, StageRecord>) : {};
-    return new RunFolder(path, asked, records);
+    // Of an older release, which chose among its two versions on text that it scored: made anew.
+    const { ptq: _old, ...known } = records;
+    return new RunFolder(path, asked, known);
   }
 
   /**
@@ -122,9 +126,9 @@ export class RunFolder {
   }
 }
 
-/** What must agree for two configurations to be of one run: all but the methods, each of which stands alone. */
+/** What must agree for two configurations to be of one run: all but the methods and recipes, each of which stands alone. */
 function sameRun(config: unknown): unknown {
-  return { ...(config as object), methods: null };
+  return { ...(config as object), methods: null, ptq: null };
 }
 
 /** The configuration of a run that is there; options that have come since then have their defaults. */

@@ -22,6 +22,7 @@ import {
 import { type Dataset, goldOf } from './dataset.ts';
 import type { LanguageEvaluation } from './evaluate-language.ts';
 import { mapValues } from './map-values.ts';
+import { olderName } from './older-results.ts';
 import type { Results } from './results.ts';
 import type { RunConfig } from './run-config.ts';
 
@@ -70,7 +71,11 @@ export function versionTallies(
   task: string,
   gold: ReadonlyMap<string, readonly Example[]>,
 ): LanguageTallies | undefined {
-  const folder = versionFolder(runFolder, version);
+  const older = olderName(version);
+  const folders = [version, ...(older === undefined ? [] : [older])].map((name) =>
+    versionFolder(runFolder, name),
+  );
+  const folder = folders.find((path) => existsSync(path)) ?? folders[0]!;
   const file = (language: string) => ({ folder, task, language });
   if (![...gold.keys()].every((language) => existsSync(predictionPath(file(language))))) return undefined;
   return Object.fromEntries(

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from './dataset.ts';
 import { mapValues } from './map-values.ts';
 import { METHODS, type Method } from './methods.ts';
+import { ptqChoice, savedPtq } from './ptq-choice.ts';
 import { type LanguageScores, meanScore, type PartBytes, type Results } from './results.ts';
 import type { RunConfig } from './run-config.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -27,12 +28,12 @@ export async function runResults(
   backend: string,
 ): Promise<Results> {
   const records = folder.stages;
-  const student = studentMethod(config, folder).version;
+  const method = studentMethod(config, folder);
+  const student = method.key === 'ptq' ? savedPtq(records)! : method.version;
   const scores: Record<string, LanguageScores> = {};
   for (const record of Object.values(records)) Object.assign(scores, record.scores);
-  if (records.ptq) {
-    scores.ptq = records.ptq.observer?.chosen === 'percentile' ? scores.ptqPercentile! : scores.ptqMinMax!;
-  }
+  const ptq = ptqChoice(records);
+  if (ptq) scores.ptq = scores[ptq.best]!;
   const { dev, task, trainLanguages, unofficialLanguages } = dataset;
   const perLanguage = (pick: (set: DevSet) => number) =>
     Object.fromEntries([...dev].map(([language, set]) => [language, pick(set)]));
@@ -47,6 +48,7 @@ export async function runResults(
     scores,
     trainLanguages,
     ...record,
+    ...(ptq && { ptq }),
     average: mapValues(scores, (byLanguage) => meanScore(byLanguage)),
     averageZeroShot:
       zeroShot.length > 0 ? mapValues(scores, (byLanguage) => meanScore(byLanguage, zeroShot)) : {},

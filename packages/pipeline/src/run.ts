@@ -13,15 +13,7 @@ import {
   withHead,
   writeFileAtomically,
 } from '@sdq/models';
-import {
-  calibrate,
-  createPlan,
-  gridsForRanges,
-  type ResolvedPlan,
-  resolvePlan,
-  type SiteRanges,
-  sitesOf,
-} from '@sdq/quantizers';
+import { createPlan, type ResolvedPlan, resolvePlan, type SiteRanges, sitesOf } from '@sdq/quantizers';
 import type { Batch } from './batches.ts';
 import { CachedTeacher } from './cached-teacher.ts';
 import { calibrationBatches } from './calibration-batches.ts';
@@ -38,11 +30,13 @@ import {
 import { evaluateLanguage } from './evaluate-language.ts';
 import { fineTuning } from './fine-tuning.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
-import { languageNames } from './language-names.ts';
 import { type MethodKey, methodNamed, versionLabel } from './methods.ts';
-import { chooseObserver, type ObserverChoice, type ObserverRecord } from './observer-choice.ts';
+import { type ObserverChoice, type ObserverRecord, observerRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
+import { PostTrainer } from './post-trainer.ts';
 import { planBesideProducts, trainProducts } from './product-training.ts';
+import { ptqVersion, savedPtq } from './ptq-choice.ts';
+import { parsePtqRecipe, plainObserver } from './ptq-recipe.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';
 import { type LanguageScores, meanScore, type Results } from './results.ts';
@@ -51,7 +45,7 @@ import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions } from './run-predictions.ts';
 import { runResults, studentMethod } from './run-results.ts';
 import { sharedScores } from './shared-scores.ts';
-import { calibratedModel, quantizedClassifier, quantizeModel } from './student.ts';
+import { quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
 import { tensorBoardReporter } from './tensorboard.ts';
 import { type ModelStep, type StageTraining, trainModel } from './train-model.ts';
@@ -60,14 +54,16 @@ import type { TrainingRecipe } from './training-recipe.ts';
 /** Batches of training text on which a finished student is compared with what was trained. */
 const FINISH_BATCHES = 4;
 
-/** Batches of English text on which the calibration observers are compared with the teacher. */
-const OBSERVER_BATCHES = 8;
-
-/** What calibration found. */
+/** What training starts from. */
 interface Calibration {
-  readonly ranges: Record<ObserverChoice, SiteRanges>;
+  readonly ranges: SiteRanges;
   readonly observer: ObserverRecord;
 }
+
+/** A method that trains a student. */
+type TrainedMethod = Exclude<MethodKey, 'ptq'>;
+
+const isTrained = (method: MethodKey): method is TrainedMethod => method !== 'ptq';
 
 /** How a run runs: nothing of it changes the result. */
 export interface RunEnvironment {
@@ -116,7 +112,6 @@ export async function run(
 
 class Run {
   private readonly head: Head;
-  private calibration: Calibration | undefined;
 
   constructor(
     private readonly config: RunConfig,
@@ -134,11 +129,12 @@ class Run {
     const teacher = await this.teacher();
     const plan = this.planFor(teacher);
     const { methods } = this.config;
-    if (methods.includes('ptq') && !this.folder.finished('ptq')) await this.postTraining(teacher, plan);
-    for (const method of methods) {
-      if (method === 'ptq' || this.folder.finished(method)) continue;
-      const calibration = this.calibration ?? (await this.calibrate(teacher, plan)).calibration;
-      await this.train(method, teacher, plan, calibration);
+    const pending = methods.filter(isTrained).filter((method) => !this.folder.finished(method));
+    const trainer = this.postTrainer(teacher, pending);
+    for (const recipe of this.pendingRecipes()) await this.postTraining(recipe, trainer);
+    if (pending.length > 0) {
+      const calibration = await this.calibrate(trainer);
+      for (const method of pending) await this.train(method, teacher, plan, calibration);
     }
     disposeModel(teacher);
     rmSync(this.folder.file('checkpoints'), { recursive: true, force: true });
@@ -210,46 +206,67 @@ class Run {
     );
   }
 
-  /** Finds the ranges of each observer, and which serve this teacher better; also gives the models that were compared. */
-  private async calibrate(teacher: EncoderModel, plan: ResolvedPlan) {
-    const { config, dataset } = this;
-    const batches = calibrationBatches(dataset.train, config.calibrationBatches, config.seed);
-    this.reporter.message(
-      `Calibrating on ${batches.length} batches of ${languageNames(dataset.trainLanguages)} text ...`,
-    );
-    const ranges = await calibrate(calibratedModel(teacher), batches, plan, ['min-max', 'percentile']);
-    const minMax = quantizeModel(teacher, plan, gridsForRanges(ranges['min-max'], plan));
-    const models = {
-      'min-max': minMax,
-      percentile: { ...minMax, grids: gridsForRanges(ranges.percentile, plan) },
-    };
-    const [english] = dataset.dev.get('en')?.chunks() ?? [];
-    const examples = english?.encoded ?? dataset.train;
-    const compared = calibrationBatches(examples, OBSERVER_BATCHES, config.seed);
-    const observer = await chooseObserver(floatClassifier(teacher), models, compared);
-    this.reporter.event({ event: 'observer', stage: 'calibration', ...observer });
-    const calibration = { ranges, observer };
-    // Without the models: they would lie in memory while students are trained.
-    this.calibration = calibration;
-    return { calibration, models };
+  /** Quantizes after training by one recipe. */
+  private async postTraining(recipe: string, trainer: PostTrainer): Promise<void> {
+    const started = performance.now();
+    const version = ptqVersion(recipe);
+    this.reporter.message(`Quantizing after training: ${versionLabel(version, this.config)} ...`);
+    const { model, classify, dispose } = await trainer.make(recipe);
+    try {
+      const distance = await trainer.distance(classify);
+      this.reporter.event({ event: 'distance', stage: version, distance });
+      const scores = await this.score(version, version, classify);
+      const record = { scores: { [version]: scores }, distance };
+      // Saved before it is noted: an interruption in between makes this version once more.
+      if (model && studentMethod(this.config, this.folder).key === 'ptq') {
+        const stages = { ...this.folder.stages, [version]: { ...record, seconds: 0, peakMemoryBytes: 0 } };
+        if (savedPtq(stages) === version) await this.saveStudent(model);
+      }
+      await this.finish(version, record.scores, started, { distance });
+    } finally {
+      dispose();
+    }
   }
 
-  private async postTraining(teacher: EncoderModel, plan: ResolvedPlan): Promise<void> {
-    const started = performance.now();
-    const { calibration, models } = await this.calibrate(teacher, plan);
-    const { observer } = calibration;
-    const scores = {
-      ptqMinMax: await this.scoreQuantized('ptq min-max', 'ptqMinMax', models['min-max']),
-      ptqPercentile: await this.scoreQuantized('ptq percentile', 'ptqPercentile', models.percentile),
-    };
-    if (studentMethod(this.config, this.folder).key === 'ptq')
-      await this.saveStudent(models[observer.chosen]);
-    await this.finish('ptq', scores, started, { observer });
+  /** What quantizes the teacher after training, for the recipes and methods that are not finished. */
+  private postTrainer(teacher: EncoderModel, pending: readonly MethodKey[]): PostTrainer {
+    const { config, dataset, reporter } = this;
+    const recipes = this.pendingRecipes().flatMap((recipe) => plainObserver(parsePtqRecipe(recipe)) ?? []);
+    return new PostTrainer({
+      teacher,
+      plan: createPlan(config.plan, this.plugins.quantizers),
+      dataset,
+      config,
+      observers: [...recipes, ...(pending.length > 0 ? (['min-max', 'percentile'] as const) : [])],
+      beforeBatch: () => this.requireNoInterruption('quantizing after training'),
+      report: (text) => reporter.message(text),
+    });
+  }
+
+  private pendingRecipes(): string[] {
+    return (this.config.ptq ?? []).filter((recipe) => !this.folder.finished(ptqVersion(recipe)));
+  }
+
+  /** The ranges of activations that training starts from, by the observer that serves this teacher better. */
+  private async calibrate(trainer: PostTrainer): Promise<Calibration> {
+    const distanceOf = (observer: ObserverChoice) => this.folder.finished(ptqVersion(observer))?.distance;
+    const [minMax, percentile] = [distanceOf('min-max'), distanceOf('percentile')];
+    const observer =
+      minMax !== undefined && percentile !== undefined
+        ? observerRecord({ 'min-max': minMax, percentile })
+        : await trainer.chooseObserver();
+    this.reporter.event({ event: 'observer', stage: 'calibration', ...observer });
+    return { ranges: await trainer.ranges(observer.chosen), observer };
+  }
+
+  private requireNoInterruption(doing: string): void {
+    if (!this.environment.signal?.aborted) return;
+    throw new SdqError('interrupted', `Interrupted while ${doing}: give the same command again to go on.`);
   }
 
   /** QAT, SDQ and iPQ: trains the student, then finishes it as integers and scores those. */
   private async train(
-    key: Exclude<MethodKey, 'ptq'>,
+    key: TrainedMethod,
     teacher: EncoderModel,
     plan: ResolvedPlan,
     { ranges, observer }: Calibration,
@@ -262,7 +279,7 @@ class Run {
     const distilled = await this.distilled(key, teacher);
     const { step, grids } = quantizedTraining(
       rules,
-      ranges[observer.chosen],
+      ranges,
       this.config,
       distilled,
       weights === 'noise' ? noise : undefined,
@@ -308,7 +325,7 @@ class Run {
   }
 
   /** What a method learns from the teacher, live or from the cache that all methods of the run share. */
-  private async distilled(method: Exclude<MethodKey, 'ptq'>, teacher: EncoderModel) {
+  private async distilled(method: TrainedMethod, teacher: EncoderModel) {
     const { distillation, teacherCache } = this.config;
     const loss = distillationOf(method, distillation, this.plugins.losses);
     if (!loss) return undefined;
@@ -360,12 +377,7 @@ class Run {
       let before = 0;
       for (const [language, set] of dev) {
         const evaluation = await evaluateLanguage(classify, this.dataset, language, set, (done) => {
-          if (this.environment.signal?.aborted) {
-            throw new SdqError(
-              'interrupted',
-              `Interrupted while scoring ${stage}: give the same command again to go on.`,
-            );
-          }
+          this.requireNoInterruption(`scoring ${stage}`);
           const tokens = before + done;
           this.reporter.progress(tokens, { 'tokens/s': (1000 * tokens) / (performance.now() - started) });
         });
@@ -401,7 +413,7 @@ class Run {
     stage: string,
     scores: StageRecord['scores'],
     started: number,
-    more: Pick<StageRecord, 'observer' | 'training' | 'finish'> = {},
+    more: Pick<StageRecord, 'observer' | 'distance' | 'training' | 'finish'> = {},
   ): Promise<void> {
     const seconds = (performance.now() - started) / 1000;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;

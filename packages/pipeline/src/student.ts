@@ -9,6 +9,7 @@ import {
   type PostTrainingResult,
   perTokenBits,
   type ResolvedPlan,
+  SmoothedOps,
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import type { Classifier } from './encoder-model.ts';
@@ -129,6 +130,42 @@ export function fakeQuantizedClassifier(quantized: QuantizedModel): QuantizedCla
   return {
     classify: (batch) => logitsOf(model, new FakeQuantizedOps(new FloatOps(), plan, options), batch),
     dispose: () => disposeModel(model),
+  };
+}
+
+/** A model that was quantized after training, and classifies. */
+export interface PostTrainedClassifier extends QuantizedClassifier {
+  /** What can be saved; undefined where SmoothQuant divides inputs as the model runs. */
+  readonly model: QuantizedModel | undefined;
+}
+
+/**
+ * Classifies by what `quantize` found for an encoder; where SmoothQuant divides inputs, by floats on the same grids.
+ *
+ * @param plan - that `quantize` had
+ * @param result - its tensors are disposed with the classifier, or before
+ */
+export function postTrainedClassifier(
+  model: EncoderModel,
+  plan: ResolvedPlan,
+  result: PostTrainingResult,
+): PostTrainedClassifier {
+  const changed = [...result.changed.values()];
+  if (result.divisors.size === 0) {
+    const quantized = postTrainedModel(model, result);
+    tf.dispose(changed);
+    return { model: quantized, ...quantizedClassifier(quantized) };
+  }
+  const rounded = [...result.weights].map(([name, rows]) => [name, dequantizeRows(rows)] as const);
+  const parameters = new Map([...model.parameters, ...result.changed, ...rounded]);
+  const options = { grids: new Map(result.grids), weightsAreQuantized: true };
+  return {
+    model: undefined,
+    classify: (batch) => {
+      const ops = new FakeQuantizedOps(new FloatOps(), plan, options);
+      return logitsOf({ ...model, parameters }, new SmoothedOps(ops, result.divisors), batch);
+    },
+    dispose: () => tf.dispose([...changed, ...rounded.map(([, tensor]) => tensor)]),
   };
 }
 

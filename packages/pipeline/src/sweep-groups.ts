@@ -1,4 +1,4 @@
-import { scoredVersions } from './methods.ts';
+import { ptqRecipe, scoredVersions, versionLabel } from './methods.ts';
 import type { SweepRun } from './sweep.ts';
 
 /** The runs of a sweep that differ by their seeds alone. */
@@ -31,8 +31,21 @@ function groupsOverSeeds(runs: readonly SweepRun[]): SweepGroup[] {
     const versions = scoredVersions(group[0].results.scores).filter((version) =>
       group.every(({ results }) => version in results.scores),
     );
-    return { settings, runs: group, versions };
+    return { settings, runs: group, versions: withBestPtq(versions, group) };
   });
+}
+
+/** The versions, and behind several of PTQ `ptq`: the best of each run, which may be another in each. */
+function withBestPtq(versions: readonly string[], group: readonly SweepRun[]): readonly string[] {
+  const recipes = versions.filter((version) => ptqRecipe(version) !== undefined);
+  if (recipes.length < 2 || !group.every(({ results }) => results.ptq)) return versions;
+  const behind = versions.indexOf(recipes.at(-1)!) + 1;
+  return [...versions.slice(0, behind), 'ptq', ...versions.slice(behind)];
+}
+
+/** What a version of a group is called. */
+export function groupLabel(version: string, { runs }: SweepGroup): string {
+  return version === 'ptq' ? 'best PTQ' : versionLabel(version, runs[0].results.config);
 }
 
 /** Rows of text for each setting, which the first columns name, below a head. */

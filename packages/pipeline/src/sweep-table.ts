@@ -1,8 +1,7 @@
-import { versionLabel } from './methods.ts';
 import { meanScore, sortLanguages } from './results.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
-import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
+import { groupLabel, rowsBySetting, type SweepGroup } from './sweep-groups.ts';
 import { zeroShotName } from './trained-languages.ts';
 
 /**
@@ -20,7 +19,8 @@ export function sweepTable(runs: readonly SweepRun[]): string[][] {
       const averages = group.map(({ results }) => meanScore(results.scores[version]!));
       const kept = group.map(({ results }, i) => averages[i]! / meanScore(results.scores.fp32!));
       const keptZeroShot = zeroShot(version).map((score, i) => score / zeroShot('fp32')[i]!);
-      const bytes = group[0].results.bytes[version];
+      const { bytes: saved, ptq } = group[0].results;
+      const bytes = saved[version === 'ptq' ? ptq!.best : version];
       return [
         String(group.length),
         points(mean(group.map(({ results }) => results.scores[version]!.en ?? Number.NaN))),
@@ -55,10 +55,7 @@ function rowsByVersion(
   cells: (group: SweepGroup, version: string) => string[],
 ): string[][] {
   return rowsBySetting(runs, ['version', ...head], (group) =>
-    group.versions.map((version) => [
-      versionLabel(version, group.runs[0].results.config),
-      ...cells(group, version),
-    ]),
+    group.versions.map((version) => [groupLabel(version, group), ...cells(group, version)]),
   );
 }
 

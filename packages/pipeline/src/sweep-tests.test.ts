@@ -68,6 +68,21 @@ it('holds each trained version against the simpler ones', () => {
   expect(Number(table[2]!.at(-1))).toBeLessThan(0.0025);
 });
 
+it('holds them against the best PTQ of each run, where there are several', () => {
+  const versions = { fp32: 0, 'ptq-mse': 20, 'ptq-gptq': 12, qat: 8 };
+  const bestOf = (best: string, { settings, results }: ReturnType<typeof run>) => {
+    const scores = { ...results.scores, ptq: results.scores[best]! };
+    return { settings, results: { ...results, scores, ptq: { best, distances: {} } } };
+  };
+  const runs = [bestOf('ptq-gptq', run(4, versions)), bestOf('ptq-mse', run(5, versions))];
+  const table = sweepTests(runs);
+  expect(table.slice(1).map((row) => row.slice(1, 4))).toEqual([
+    ['QAT', 'fp32 teacher', '-20.00'],
+    // 4 of 40 examples in the first run, 12 in the second.
+    ['QAT', 'best PTQ', '20.00'],
+  ]);
+});
+
 it('has no rows without predictions or data', () => {
   const whole = run(2, { fp32: 0, qat: 3 });
   rmSync(join(root, 'seed-2'), { recursive: true });

@@ -1,11 +1,11 @@
 import { holm, pairedMeanTest } from '@sdq/xglue';
 import type { LanguageTallies } from './comparison.ts';
-import { methodOfVersion, versionLabel } from './methods.ts';
+import { methodOfVersion, ptqRecipe } from './methods.ts';
 import { meanScore } from './results.ts';
 import { goldExamples, versionTallies } from './run-predictions.ts';
 import { deviation, mean, points } from './seed-statistics.ts';
 import type { SweepRun } from './sweep.ts';
-import { rowsBySetting, type SweepGroup } from './sweep-groups.ts';
+import { groupLabel, rowsBySetting, type SweepGroup } from './sweep-groups.ts';
 
 // Leaves a p of .05 an error of .002.
 const SAMPLES = 10_000;
@@ -22,10 +22,9 @@ export function sweepTests(runs: readonly SweepRun[]): string[][] {
   const table = rowsBySetting(runs, head, (group) => {
     const tests = testsOf(group);
     const adjusted = holm(tests.map(({ p }) => p));
-    const { config } = group.runs[0].results;
     return tests.map(({ version, baseline, differences, p }, i) => [
-      versionLabel(version, config),
-      versionLabel(baseline, config),
+      groupLabel(version, group),
+      groupLabel(baseline, group),
       points(mean(differences)),
       differences.length > 1 ? points(deviation(differences)) : '',
       p.toFixed(4),
@@ -41,7 +40,9 @@ function testsOf({ runs, versions }: SweepGroup) {
   if (!gold) return [];
   const tallies = new Map<string, readonly LanguageTallies[]>();
   for (const version of versions) {
-    const found = runs.map(({ results }) => versionTallies(results.config.out, version, results.task, gold));
+    const found = runs.map(({ results }) =>
+      versionTallies(results.config.out, version === 'ptq' ? results.ptq!.best : version, results.task, gold),
+    );
     if (found.every((one) => one !== undefined)) tallies.set(version, found);
   }
   return [...tallies].flatMap(([version, own]) =>
@@ -59,8 +60,9 @@ function testsOf({ runs, versions }: SweepGroup) {
   );
 }
 
-/** What a version is held against, of the versions that the runs have. */
+/** What a version is held against, of the versions that the runs have: of several recipes of PTQ, the best of each run. */
 function baselinesOf(version: string, versions: readonly string[]): string[] {
   const baselines = methodOfVersion(version)?.baselines ?? [];
-  return versions.filter((other) => baselines.includes(methodOfVersion(other)?.version ?? other));
+  const compared = versions.includes('ptq') ? versions.filter((other) => !ptqRecipe(other)) : versions;
+  return compared.filter((other) => baselines.includes(methodOfVersion(other)?.version ?? other));
 }

@@ -67,7 +67,7 @@ it('trains with the quantizer and the loss of a plug-in, and goes on from its ru
   // The same configuration finds its run, and adds to it.
   const more = await train({ ...options('plugin'), methods: ['sdq', 'ptq'] });
   expect(more.scores.sdq).toEqual(results.scores.sdq);
-  expect(Object.keys(more.scores)).toContain('ptqMinMax');
+  expect(Object.keys(more.scores)).toContain('ptq-min-max');
 });
 
 it('trains with instances of classes, whose methods need their object', async () => {

@@ -13,7 +13,7 @@ import { evaluationPage, evaluationTable } from '../src/evaluation-page.ts';
 import { loadClassifier } from '../src/load-classifier.ts';
 import type { ObserverRecord } from '../src/observer-choice.ts';
 import { predictClasses } from '../src/predict.ts';
-import type { Results } from '../src/results.ts';
+import { type Results, scoreTable } from '../src/results.ts';
 import { run } from '../src/run.ts';
 import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
 import { recorder } from './recorder.ts';
@@ -36,11 +36,13 @@ const options = (task: string, out: string, more: Partial<RunOptions> = {}): Run
   model,
   out: join(root, out),
   calibrationBatches: 3,
-  finetune: { epochs: 8, learningRate: 5e-3, tokensPerBatch: 128 },
+  finetune: { epochs: 12, learningRate: 5e-3, tokensPerBatch: 128 },
   quantized: { epochs: 1, learningRate: 5e-4, tokensPerBatch: 128 },
   trainEmbeddings: true,
   ...more,
 });
+
+const DEFAULT_PTQ = ['ptq-min-max', 'ptq-percentile', 'ptq-mse', 'ptq-dynamic'];
 
 async function start(...args: Parameters<typeof options>): Promise<{ results: Results; events: RunEvent[] }> {
   const reporter = recorder();
@@ -58,7 +60,7 @@ describe('a run on a text task', () => {
 
   it('learns the task, and each int8 version keeps it', () => {
     expect(Object.keys(results.scores).sort()).toEqual(
-      ['fp32', 'ptq', 'ptqMinMax', 'ptqPercentile', 'qat', 'sdq', 'sdqMse'].sort(),
+      [...['fp32', 'ptq', 'qat', 'sdq', 'sdqMse'], ...DEFAULT_PTQ].sort(),
     );
     for (const [version, scores] of Object.entries(results.scores)) {
       expect(Object.keys(scores).sort(), version).toEqual(['de', 'en']);
@@ -72,8 +74,19 @@ describe('a run on a text task', () => {
       ({ event }) => event === 'observer',
     ) as unknown as ObserverRecord;
     expect(distances[chosen]).toBe(Math.min(...Object.values(distances)));
-    const version = chosen === 'percentile' ? 'ptqPercentile' : 'ptqMinMax';
-    expect(results.scores.ptq).toEqual(results.scores[version]);
+    for (const [observer, distance] of Object.entries(distances)) {
+      expect(results.ptq!.distances[`ptq-${observer}`]).toBe(distance);
+    }
+  });
+
+  it('says which PTQ version is the closest to the teacher on text that is held out', () => {
+    const { best, distances } = results.ptq!;
+    expect(Object.keys(distances)).toEqual(DEFAULT_PTQ);
+    expect(distances[best]).toBe(Math.min(...Object.values(distances)));
+    expect(results.scores.ptq).toEqual(results.scores[best]);
+    const head = scoreTable(results.scores, results)[0]!;
+    expect(head.filter((label) => label.endsWith('(best PTQ)'))).toHaveLength(1);
+    expect(readFileSync(join(root, 'nc/report.html'), 'utf8')).toContain('(best PTQ)');
   });
 
   it('writes results.json and a report that stands alone', () => {
@@ -102,8 +115,7 @@ describe('a run on a text task', () => {
   it('says how sure each score is, which changes are significant, and how far languages lie apart', () => {
     for (const [version, byLanguage] of Object.entries(results.scores)) {
       for (const [language, score] of Object.entries(byLanguage)) {
-        const { low, high } =
-          results.intervals[version]?.[language] ?? results.intervals.ptqMinMax![language]!;
+        const { low, high } = results.intervals[version === 'ptq' ? results.ptq!.best : version]![language]!;
         expect(low, version).toBeLessThanOrEqual(score);
         expect(high, version).toBeGreaterThanOrEqual(score);
         if (version === 'fp32' || version === 'ptq') continue;
@@ -213,16 +225,8 @@ it('gives the same student, bit for bit, from the same seed', async () => {
   expect(weights[0]!.equals(weights[2]!)).toBe(false);
   // A method can be added to a run that is there.
   const added = await start('NC', 'a', { ...few, methods: ['ptq', 'sdq'] });
-  expect(new Set(added.events.map(({ stage }) => stage))).toEqual(
-    new Set(['calibration', 'ptq min-max', 'ptq percentile']),
-  );
-  expect(Object.keys(added.results.scores).sort()).toEqual([
-    'fp32',
-    'ptq',
-    'ptqMinMax',
-    'ptqPercentile',
-    'sdq',
-  ]);
+  expect(new Set(added.events.map(({ stage }) => stage))).toEqual(new Set(DEFAULT_PTQ));
+  expect(Object.keys(added.results.scores).sort()).toEqual(['fp32', 'ptq', ...DEFAULT_PTQ, 'sdq'].sort());
 });
 
 it('tags words, and keeps the count of tensors', async () => {

@@ -1,0 +1,50 @@
+import { ptqRecipe } from './methods.ts';
+import { parsePtqRecipe } from './ptq-recipe.ts';
+import type { StageRecord } from './run-folder.ts';
+
+/** Which PTQ version of a run is the best, and what says so. */
+export interface PtqChoice {
+  /** The version whose logits are closest to the fp32 model's on training text that is held out. */
+  readonly best: string;
+  /** The mean squared difference of logits there, by version; runs of older releases lack it. */
+  readonly distances: Readonly<Record<string, number>>;
+}
+
+/** The stage that makes a recipe's version, and that version's key in `results.json`. */
+export function ptqVersion(recipe: string): string {
+  return `ptq-${recipe}`;
+}
+
+/** The best PTQ version among finished stages; undefined without one. */
+export function ptqChoice(stages: Readonly<Record<string, StageRecord>>): PtqChoice | undefined {
+  const distances = distancesOf(stages);
+  const best = closest(distances);
+  return best === undefined ? undefined : { best, distances };
+}
+
+/** The PTQ version that a run saves where it trains no student: the best of those that a file can hold. */
+export function savedPtq(stages: Readonly<Record<string, StageRecord>>): string | undefined {
+  const saved = Object.entries(distancesOf(stages)).filter(([version]) => canBeSaved(ptqRecipe(version)!));
+  return closest(Object.fromEntries(saved));
+}
+
+/** SmoothQuant divides the inputs of a post-LN encoder as the model runs, which a saved model cannot say. */
+export function canBeSaved(recipe: string): boolean {
+  return !parsePtqRecipe(recipe).smoothQuant;
+}
+
+function distancesOf(stages: Readonly<Record<string, StageRecord>>): Record<string, number> {
+  return Object.fromEntries(
+    Object.entries(stages).flatMap(([stage, { distance }]) =>
+      ptqRecipe(stage) !== undefined && distance !== undefined ? [[stage, distance]] : [],
+    ),
+  );
+}
+
+/** The first of the smallest. */
+function closest(distances: Readonly<Record<string, number>>): string | undefined {
+  return Object.keys(distances).reduce<string | undefined>(
+    (best, version) => (best === undefined || distances[version]! < distances[best]! ? version : best),
+    undefined,
+  );
+}
