@@ -1,4 +1,4 @@
-/** The pages of `docs/`, in the order of the sidebar; `tooling/docs.test.ts` finds one that is left out. */
+/** The pages of `docs/`, in the order of the sidebar; `tooling/docs/docs.test.ts` finds one that is left out. */
 export const sections: readonly {
   readonly title: string;
   /** The page's file without `.md`, and what the sidebar calls it. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumPath } from '../../tooling/chromium.ts';
+import { chromiumPath } from '../../tooling/ci/chromium.ts';
 import { buildPage } from './build.mjs';
 import { pageServer } from './serve.mjs';
 

@@ -14,7 +14,7 @@ import { type Browser, type BrowserContextOptions, chromium, type Page } from 'p
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { exportCommand } from '../../packages/cli/src/export-command.ts';
 import { writeTinyData, writeTinyModel } from '../../packages/pipeline/test/tiny-task.ts';
-import { chromiumPath } from '../../tooling/chromium.ts';
+import { chromiumPath } from '../../tooling/ci/chromium.ts';
 import { comparisonServer } from './serve.mjs';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-onnx-page-'));

@@ -1,5 +1,5 @@
 import { defineConfig } from 'tsup';
-import { library } from '../../tooling/tsup.ts';
+import { library } from '../../tooling/ci/tsup.ts';
 
 export default defineConfig({
   ...(library() as object),

@@ -1,3 +1,3 @@
-import { library } from '../../tooling/tsup.ts';
+import { library } from '../../tooling/ci/tsup.ts';
 
 export default library();

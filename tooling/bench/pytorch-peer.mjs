@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { pytorchPython } from '../install-pytorch.mjs';
+import { pytorchPython } from './install-pytorch.mjs';
 
 /** The Python that has a module, or why there is none. */
 export function findPython(module = 'torch') {
@@ -11,7 +11,7 @@ export function findPython(module = 'torch') {
   if (!process.env.SDQ_PYTHON && !existsSync(python)) {
     return {
       reason:
-        'PyTorch is not installed: run "node tooling/install-pytorch.mjs", or name a Python in SDQ_PYTHON',
+        'PyTorch is not installed: run "node tooling/bench/install-pytorch.mjs", or name a Python in SDQ_PYTHON',
     };
   }
   const { status } = spawnSync(python, ['-c', `import ${module}`], { stdio: 'ignore' });

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { writeTinyModel } from '../../pipeline/test/tiny-task.ts';
 
-// The built command and the built template; tooling/check-plugin.mjs trains with both as they are packed.
+// The built command and the built template; tooling/release/check-plugin.mjs trains with both as they are packed.
 const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const template = fileURLToPath(new URL('../../../examples/plugin', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'sdq-cli-plugin-'));

@@ -86,7 +86,7 @@ describe.skipIf(!hasOnnx)('passes the checker and shape inference of the onnx pa
     }
     const { status, stdout, stderr } = spawnSync(
       python,
-      [join(root, 'tooling/oracles-onnx/check.py'), ...files],
+      [join(root, 'tooling/oracles/onnx/check.py'), ...files],
       {
         encoding: 'utf8',
       },

@@ -29,7 +29,7 @@ interface Cases {
   }[];
 }
 
-// Made by tooling/oracles-xglue with scikit-learn, seqeval and sacreBLEU.
+// Made by tooling/oracles/xglue with scikit-learn, seqeval and sacreBLEU.
 describe('the committed files', () => {
   const expected: Record<string, Record<string, number>> = json('scores.json');
   const { scores, average, overall } = scorePredictions({
