@@ -161,26 +161,26 @@ export function pairedMeanTest(
   const pairs = present.flatMap((pairs, language) =>
     pairs.map(([first, second]) => comparison(first, second, units.of[language]!)),
   );
-  const meanDifference = (moved: readonly Float64Array[]): number =>
-    pairs.reduce((sum, pair, i) => sum + pair.difference(moved[i]!), 0) / pairs.length;
-  const moved = pairs.map(({ width }) => new Float64Array(width));
-  const difference = meanDifference(moved);
-  const swaps = swapsByUnit(pairs, units.count);
+  const starts = [0];
+  for (const { width } of pairs) starts.push(starts.at(-1)! + width);
+  const moved = new Float64Array(starts.at(-1)!);
+  const meanDifference = (): number =>
+    pairs.reduce((sum, pair, i) => sum + pair.difference(moved, starts[i]!), 0) / pairs.length;
+  const difference = meanDifference();
+  const swaps = swapsByUnit(pairs, starts, units.count);
   // Summation order makes equal differences unequal in the last digits.
   const bar = Math.abs(difference) - 1e-12;
   let atLeast = 0;
   for (let s = 0; s < samples; s++) {
-    for (const sums of moved) sums.fill(0);
+    moved.fill(0);
     let bits = 0;
     for (let i = 0; i < swaps.length; i++) {
       bits = i % 32 === 0 ? random.uint32() : bits >>> 1;
       if ((bits & 1) === 0) continue;
-      for (const { pair, counts } of swaps[i]!) {
-        const sums = moved[pair]!;
-        for (let k = 0; k < sums.length; k++) sums[k]! += counts[k]!;
-      }
+      const { at, counts } = swaps[i]!;
+      for (let k = 0; k < at.length; k++) moved[at[k]!]! += counts[k]!;
     }
-    if (Math.abs(meanDifference(moved)) >= bar) atLeast += 1;
+    if (Math.abs(meanDifference()) >= bar) atLeast += 1;
   }
   return { difference, p: (atLeast + 1) / (samples + 1) };
 }
@@ -199,8 +199,8 @@ function requireSameExamples(pairs: readonly (readonly [Tally, Tally])[]): void 
 /** Two models on the same examples. */
 interface Comparison {
   readonly width: number;
-  /** The first score less the second, once counts [width] have gone from the first to the second. */
-  difference(moved: Float64Array): number;
+  /** The first score less the second, once the counts [width] from `start` on have gone from the first to the second. */
+  difference(moved: Float64Array, start: number): number;
   /** By unit, where the two differ: the first's counts [width] less the second's. */
   readonly differing: ReadonlyMap<number, Float64Array>;
 }
@@ -208,29 +208,46 @@ interface Comparison {
 function comparison(first: Tally, second: Tally, unitOf: Int32Array): Comparison {
   const { width } = first;
   const [a, b] = [totalsOf(first), totalsOf(second)];
+  const [left, right] = [new Float64Array(width), new Float64Array(width)];
   const counts = first.counts.map((count, i) => count - second.counts[i]!);
   const differing = [...unitCounts({ ...first, counts }, unitOf)].filter(([, sum]) =>
     sum.some((count) => count !== 0),
   );
   return {
     width,
-    difference: (moved) =>
-      first.value(a.map((total, k) => total - moved[k]!)) -
-      second.value(b.map((total, k) => total + moved[k]!)),
+    difference: (moved, start) => {
+      for (let k = 0; k < width; k++) {
+        left[k] = a[k]! - moved[start + k]!;
+        right[k] = b[k]! + moved[start + k]!;
+      }
+      return first.value(left) - second.value(right);
+    },
     differing: new Map(differing),
   };
 }
 
-/** For each unit in which some pair of models differs: by pair, what a swap moves. */
-function swapsByUnit(
-  pairs: readonly Comparison[],
-  units: number,
-): readonly (readonly { readonly pair: number; readonly counts: Float64Array }[])[] {
-  const swaps = Array.from({ length: units }, () => [] as { pair: number; counts: Float64Array }[]);
+/** What the swap of a unit moves: these counts, at their places among those of all pairs. */
+interface Swap {
+  readonly at: Int32Array;
+  readonly counts: Float64Array;
+}
+
+/** For each unit in which some pair of models differs. */
+function swapsByUnit(pairs: readonly Comparison[], starts: readonly number[], units: number): Swap[] {
+  const moves = Array.from({ length: units }, () => [] as (readonly [at: number, count: number])[]);
   for (const [pair, { differing }] of pairs.entries()) {
-    for (const [unit, counts] of differing) swaps[unit]!.push({ pair, counts });
+    for (const [unit, counts] of differing) {
+      counts.forEach((count, k) => {
+        if (count !== 0) moves[unit]!.push([starts[pair]! + k, count]);
+      });
+    }
   }
-  return swaps.filter((unit) => unit.length > 0);
+  return moves
+    .filter((unit) => unit.length > 0)
+    .map((unit) => ({
+      at: Int32Array.from(unit, ([at]) => at),
+      counts: Float64Array.from(unit, ([, count]) => count),
+    }));
 }
 
 /**
