@@ -43,6 +43,12 @@ const LICENSES: Readonly<Record<string, string>> = { 'multilingual-e5-small': 'm
 /** `sdq export`: a folder that other programs load. */
 export async function exportCommand(folder: string, flags: ExportFlags): Promise<void> {
   const { format, out } = flags;
+  if (format === 'safetensors' && (flags.nibbles || flags.target === 'web')) {
+    throw new SdqError(
+      'bad-option',
+      `${flags.nibbles ? '--nibbles' : '--target web'} is for --format onnx, and the format is safetensors.`,
+    );
+  }
   const model = await loadSavedModel(folder);
   requireDistinct(folder, model.head.labels);
   // A tokenizer that this project cannot read would make a folder that it cannot verify.

@@ -20,19 +20,27 @@ export interface PlanFlags extends CommonFlags {
   readonly plan: string;
   readonly plugin?: string[];
   readonly budget?: number;
-  readonly bits: number[];
-  readonly batches: number;
+  readonly bits?: number[];
+  readonly batches?: number;
   readonly task?: string;
   readonly xglue?: string;
   readonly maxLength?: number;
   readonly out?: string;
 }
 
+/** The flags that a budget alone reads. */
+const FOR_BUDGETS = ['bits', 'batches', 'task', 'xglue', 'maxLength', 'out'] as const;
+
 /** `sdq plan`: what every site of a model gets, and from which rule; or with a budget, what each should get. */
 export async function planCommand(folder: string, flags: PlanFlags): Promise<void> {
   const { quantizers } = await loadPlugins(flags.plugin ?? []);
   const plan = planFlag(flags.plan, quantizers);
   if (flags.budget !== undefined) return budgetCommand(folder, plan, { ...flags, budget: flags.budget });
+  const unused = FOR_BUDGETS.filter((flag) => flags[flag] !== undefined);
+  if (unused.length > 0) {
+    const names = unused.map((flag) => (flag === 'maxLength' ? '--max-length' : `--${flag}`));
+    throw new SdqError('bad-option', `${names.join(', ')} without --budget: give one, as --budget 20MB.`);
+  }
   const { config, head } = await readConfig(folder);
   const shapes = new Map(
     [...encoderShapes(config), ...(head ? headShapes(config, head) : [])].map(([name, shape]) => [
@@ -55,7 +63,7 @@ async function budgetCommand(
   plan: string | PlanRuleData[],
   flags: PlanFlags & { budget: number },
 ): Promise<void> {
-  const { task, xglue: data, budget, bits, batches, maxLength, out } = flags;
+  const { task, xglue: data, budget, bits = [8, 4, 3, 2], batches = 1, maxLength, out } = flags;
   if (task === undefined || data === undefined) {
     throw new SdqError('bad-option', 'A budget is spent by what texts show: give --task and --xglue too.');
   }

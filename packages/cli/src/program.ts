@@ -251,10 +251,10 @@ export function program(): Command {
     .option('--plan <name>', PLAN_HELP, 'w8a8')
     .option(...PLUGIN_FLAG)
     .option('--budget <bytes>', 'choose the bits of each weight so that the model fits, as 20MB', bytesFlag)
-    .option('--bits <list>', 'the bits that a weight may get', numbersFlag, [8, 4, 3, 2])
+    .option('--bits <list>', 'the bits that a weight may get (default: 8,4,3,2)', numbersFlag)
     .option('--task <name>', 'the XGLUE task whose texts show the error')
     .option('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
-    .option('--batches <number>', 'batches of 1,024 tokens to measure on', numberFlag, 1)
+    .option('--batches <number>', 'batches of 1,024 tokens to measure on (default: 1)', numberFlag)
     .option('--max-length <number>', "cut longer texts to so many tokens (default: the task's)", numberFlag)
     .option('--out <file>', 'write the plan there, for sdq run --plan')
     .addHelpText(

@@ -120,12 +120,6 @@ function limitBatches(flags: { tokensPerBatch?: number }, reporter: Reporter): v
 }
 
 function distillation({ alpha, beta, temperature, losses, layers }: RunFlags) {
-  if (losses && (alpha !== undefined || beta !== undefined)) {
-    throw new SdqError(
-      'bad-option',
-      '--losses replaces --alpha and --beta: write their weights as logit-kl=ALPHA,att-kld=BETA.',
-    );
-  }
   return given({ logits: alpha, attention: beta, temperature, losses, layers });
 }
 
@@ -174,9 +168,30 @@ function runOptions(
       throw new SdqError('bad-option', `Give ${flag}, or a --config file that has "${option}".`);
     }
   }
+  requireUsedFlags(merged, flags);
   const { teacher } = merged;
   const start = model !== undefined && teacher === undefined ? { model } : {};
   return { ...start, ...merged } as RunOptions;
+}
+
+/** Flags that nothing would read are mistakes. */
+function requireUsedFlags({ distillation, methods, teacher }: ConfigFile, flags: RunFlags): void {
+  const { losses } = (distillation ?? {}) as { losses?: unknown };
+  const weights = (['alpha', 'beta'] as const).filter((flag) => flags[flag] !== undefined);
+  const read = Array.isArray(methods) && methods.includes('sdq-mse');
+  if (losses !== undefined && weights.length > 0 && !read) {
+    const place = flags.losses ? '--losses' : `"losses" in ${flags.config}`;
+    throw new SdqError(
+      'bad-option',
+      `${place} replaces ${weights.map((flag) => `--${flag}`).join(' and ')}: write the weights there, as logit-kl=ALPHA,att-kld=BETA.`,
+    );
+  }
+  if (flags.shared !== undefined && teacher === undefined) {
+    throw new SdqError(
+      'bad-option',
+      '--shared keeps what runs of one given teacher have in common: give --teacher too.',
+    );
+  }
 }
 
 /** What a run found, for a person at a terminal. */

@@ -89,7 +89,8 @@ export async function startRun(config: RunConfig, options: RunProcessOptions): P
   const flags = Object.entries({
     '--backend': backend,
     '--checkpoint-steps': checkpointSteps,
-    '--shared': shared,
+    // Only runs of a given teacher have something in common.
+    '--shared': config.teacher === undefined ? undefined : shared,
   }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, String(value)]));
   const child = spawn(process.execPath, [process.argv[1]!, 'run', '--config', file, ...flags], {
     stdio: ['ignore', output, output, ...(supervised ? (['ipc'] as const) : [])],

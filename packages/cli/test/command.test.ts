@@ -212,7 +212,7 @@ describe('a mistake ends with one sentence and exit code 2, and writes nothing',
     [
       'weights given twice',
       ['--losses', 'att-kld=1', '--alpha', '2'],
-      /--losses replaces --alpha and --beta/,
+      /--losses replaces --alpha: write the weights there/,
     ],
     ['a layer that the model lacks', ['--layers', '7'], /att-kld needs a layer 7 in both/],
     ['an unknown backend', ['--backend', 'abacus'], /backend/],
@@ -350,6 +350,12 @@ describe('sdq doctor and plan', () => {
     const { status, stderr } = sdq(['plan', model, '--plan', file]);
     expect(stderr).toMatch(/"decoder\.\*\*" matches no site of this model/);
     expect(status).toBe(2);
+  });
+
+  it('plan refuses what a budget alone reads', () => {
+    const { status, stderr } = sdq(['plan', model, '--out', join(root, 'unread.json'), '--max-length', '9']);
+    expect(stderr).toBe('sdq: --max-length, --out without --budget: give one, as --budget 20MB.\n');
+    expect([status, existsSync(join(root, 'unread.json'))]).toEqual([2, false]);
   });
 
   it('help and version are no mistakes', () => {

@@ -70,6 +70,20 @@ it('says in one sentence what is wrong with the options', () => {
     expect(status).toBe(2);
   };
   const common = { task: 'NC', data, model, out: join(root, 'bad') };
+  const chosen = config('losses.json', { ...common, distillation: { losses: { 'logit-kl': 1 } } });
+  fails(
+    ['run', '--config', chosen, '--alpha', '10'],
+    /^sdq: "losses" in .*losses\.json replaces --alpha: write the weights there/,
+  );
+  fails(['run', '--config', chosen, '--shared', root], /^sdq: --shared .*: give --teacher too\./);
+  fails(
+    [
+      'run',
+      '--config',
+      config('both.json', { ...common, distillation: { losses: { 'logit-kl': 1 }, logits: 5 } }),
+    ],
+    /^sdq: distillation\.losses \(--losses\) replaces distillation\.logits \(--alpha\): /,
+  );
   fails(['run', '--task', 'NC', '--xglue', data], /Give --out, or a --config file that has "out"/);
   fails(
     ['run', '--config', config('a.json', { ...common, quantized: { epoch: 2 } })],

@@ -148,6 +148,8 @@ describe('bad input gets one sentence, and nothing is written', () => {
     await refused(join(root, 'none'), {}, /^No folder .*none/);
     await refused(base, {}, /has no classification head: fine-tune it first/);
     await refused(teacher, { nibbles: true }, /is not quantized: --nibbles/);
+    await refused(teacher, { format: 'safetensors', nibbles: true }, /^--nibbles is for --format onnx/);
+    await refused(teacher, { format: 'safetensors', target: 'web' }, /^--target web is for --format onnx/);
     const config = join(student, 'config.json');
     const before = readFileSync(config, 'utf8');
     try {

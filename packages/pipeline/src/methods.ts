@@ -52,6 +52,11 @@ const losses: Distils = ({ losses, logits, attention }) =>
 
 const squaredLosses: Distils = ({ logits, attention }) => ({ 'logit-kl': logits, 'att-mse': attention });
 
+/** Whether a method distils the losses of the configuration where there are some. */
+export function takesLosses({ distils }: Method): boolean {
+  return distils !== undefined && Object.hasOwn(distils({ losses: { some: 1 } }), 'some');
+}
+
 /** The methods, in the order of tables. */
 export const METHODS: readonly Method[] = [
   {

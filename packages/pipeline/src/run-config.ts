@@ -3,7 +3,7 @@ import { createPlan } from '@sdq/quantizers';
 import { z } from 'zod';
 import { distillationOf } from './distillation.ts';
 import { distillationConfig } from './distillation-config.ts';
-import { METHOD_KEYS } from './methods.ts';
+import { METHOD_KEYS, methodNamed, takesLosses } from './methods.ts';
 import { nearestName } from './nearest-name.ts';
 import { NO_PLUGINS, type Plugins } from './plugins.ts';
 import { canBeSaved } from './ptq-choice.ts';
@@ -100,6 +100,8 @@ export type RunOptions = Pick<RunConfig, 'task' | 'data' | 'out'> & {
 const FINETUNE_EPOCHS: Record<string, number> = { MLQA: 3, NC: 5, NER: 2, PAWSX: 4, POS: 2, XNLI: 3 };
 const QUANTIZED_EPOCHS: Record<string, number> = { MLQA: 1, NC: 3, NER: 1, PAWSX: 1, POS: 1, XNLI: 1 };
 
+const DEFAULT_WEIGHTS = { logits: 10, attention: 1000 } as const;
+
 /** To how many tokens the texts of a task are cut, if nothing else is asked for. */
 export function defaultMaxLength(task: string): number {
   return task === 'MLQA' ? 384 : 256;
@@ -146,11 +148,12 @@ export function resolveRunConfig(options: RunOptions, plugins: Plugins = NO_PLUG
     noise: { share: 0.5, blockSize: 8, ...options.noise },
     products: { blockSize: 8, centroids: 256, ...options.products },
     ...(options.teacherCache && { teacherCache: { type: 'fp16', ...options.teacherCache } }),
-    distillation: { task: 1, logits: 10, attention: 1000, temperature: 1, ...options.distillation },
+    distillation: { task: 1, ...DEFAULT_WEIGHTS, temperature: 1, ...options.distillation },
   });
   if (!parsed.success) throw optionError(parsed.error.issues[0]!);
   const config = parsed.data;
   distillationOf('sdq', config.distillation, plugins.losses);
+  requireUsedWeights(config);
   return { ...config, ...ptqOption(config, plugins) };
 }
 
@@ -173,6 +176,23 @@ function ptqOption(
   }
   return { ptq };
 }
+
+/** Losses replace the two weights, so that other weights than the defaults beside them are a mistake. */
+function requireUsedWeights({ methods, distillation }: RunConfig): void {
+  const { losses } = distillation;
+  // sdq-mse reads the weights.
+  if (!losses || methods.map(methodNamed).some((method) => method.distils && !takesLosses(method))) return;
+  const unused = (['logits', 'attention'] as const).filter(
+    (key) => distillation[key] !== DEFAULT_WEIGHTS[key],
+  );
+  if (unused.length === 0) return;
+  throw new SdqError(
+    'bad-option',
+    `distillation.losses (--losses) replaces ${unused.map((key) => `distillation.${key} (${FLAGS[key]})`).join(' and ')}: give the weights as those of logit-kl and att-kld in losses.`,
+  );
+}
+
+const FLAGS = { logits: '--alpha', attention: '--beta' } as const;
 
 function optionError(issue: z.core.$ZodIssue): SdqError {
   const place = issue.path.join('.');

@@ -50,6 +50,7 @@ import { teacherSignal } from './teacher-signal.ts';
 import { tensorBoardReporter } from './tensorboard.ts';
 import { type ModelStep, type StageTraining, trainModel } from './train-model.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
+import { unusedOptions } from './unused-options.ts';
 
 /** Batches of training text on which a finished student is compared with what was trained. */
 const FINISH_BATCHES = 4;
@@ -125,7 +126,9 @@ class Run {
   }
 
   async all(): Promise<Results> {
-    for (const remark of this.dataset.remarks) this.reporter.message(remark);
+    for (const remark of [...unusedOptions(this.config), ...this.dataset.remarks]) {
+      this.reporter.message(remark);
+    }
     const teacher = await this.teacher();
     const plan = this.planFor(teacher);
     const { methods } = this.config;
