@@ -42,7 +42,8 @@ export function planBesideProducts(plan: ResolvedPlan): ResolvedPlan {
  * each group the centroids so far and all that is still float are trained for the recipe's epochs. With SDQ's loss as the
  * step this is iterative product distilled quantization.
  *
- * Centroids of frozen word embeddings stay as k-means found them. An interrupted training goes on in the group that it
+ * The share of the steps in which ranges follow the batches, and schedules of distillation weights, count over the steps of
+ * all groups; the learning rate rises and falls in each. Centroids of frozen word embeddings stay as k-means found them. An interrupted training goes on in the group that it
  * was in. Source: Stock et al. 2020, "And the Bit Goes Down", section 3.3; O'Neill and Dutta 2023, section 4.
  *
  * @param products - a weight of fewer blocks than centroids gets one for each
@@ -94,7 +95,8 @@ async function tune(
   const variables = new Map(
     [...floats].map(([name, variable]) => [name, state.centroids.get(name) ?? variable] as const),
   );
-  const { stage, checkpoints } = training;
+  const { stage, checkpoints, step } = training;
+  const index = PQ_STAGES.findIndex(({ name }) => name === group);
   try {
     return await trainVariables(
       { ...model, parameters: new Map([...model.parameters, ...fixed]) },
@@ -102,6 +104,16 @@ async function tune(
       {
         ...training,
         stage: `${stage} ${group}`,
+        step: {
+          ...step,
+          // Shares of the training count over all groups.
+          loss: (student, batch, context) =>
+            step.loss(student, batch, {
+              ...context,
+              step: index * context.totalSteps + context.step,
+              totalSteps: PQ_STAGES.length * context.totalSteps,
+            }),
+        },
         checkpoints: checkpoints && { ...checkpoints, folder: join(checkpoints.folder, group) },
       },
       () => Object.fromEntries(trained.map((name) => [name, state.parameter(name)])),
