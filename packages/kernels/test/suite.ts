@@ -535,6 +535,18 @@ export function describeOps(
         });
       }
 
+      it('rounds rows gathered from a table as it rounds them in the table, bit for bit', () => {
+        const ids = Int32Array.of(18, 0, 3, 18, 18, 7, 21, 0, 12);
+        for (const columns of [8, 37, 384]) {
+          const table = normals([22, columns], 27) as tf.Tensor2D;
+          for (const bits of [2, 3, 4, 8]) {
+            const first = fakeQuantizeRows(embedding(table, ids), bits).dataSync();
+            const last = embedding(fakeQuantizeRows(table, bits), ids).dataSync();
+            expect([...first]).toEqual([...last]);
+          }
+        }
+      });
+
       it('has the identity for its gradient', () => {
         const gradient = tf.grad((w) => fakeQuantizeRows(w, 8).mul(2).sum())(normals([2, 2], 23));
         expect([...gradient.dataSync()]).toEqual([2, 2, 2, 2]);

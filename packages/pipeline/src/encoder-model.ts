@@ -1,4 +1,4 @@
-import type { EncoderOps } from '@sdq/core';
+import type { EncoderOps, Site } from '@sdq/core';
 import { spanRows } from '@sdq/kernels';
 import {
   type EncoderBatch,
@@ -20,8 +20,11 @@ export interface EncoderModel {
   readonly parameters: ReadonlyMap<string, tf.Tensor>;
 }
 
+/** The site of the word embeddings. */
+export const WORD_SITE: Site = 'embeddings.word_embeddings';
+
 /** The table of word pieces: the largest parameter, shared by every version of a model while it is frozen. */
-export const WORD_EMBEDDINGS = 'embeddings.word_embeddings.weight';
+export const WORD_EMBEDDINGS: string = `${WORD_SITE}.weight`;
 
 /** The logits of a batch under an interpreter. */
 export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: EncoderBatch): tf.Tensor {

@@ -1,10 +1,10 @@
-import type { Random } from '@sdq/core';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import { FloatOps } from '@sdq/models';
 import { FakeQuantizedOps, type ResolvedPlan } from '@sdq/quantizers';
 import type * as tf from '@tensorflow/tfjs';
-import { floatClassifier, lossLogits } from './encoder-model.ts';
-import type { NoiseOptions } from './quantized-training.ts';
+import { floatClassifier, lossLogits, WORD_SITE } from './encoder-model.ts';
+import { type NoiseOptions, roundsWholeTable } from './quantized-training.ts';
+import type { StepContext } from './step-runner.ts';
 import type { ModelStep } from './train-model.ts';
 
 /**
@@ -17,15 +17,20 @@ export function fineTuning(plan: ResolvedPlan, noise?: NoiseOptions): ModelStep 
   const weights: ResolvedPlan = new Map(
     [...plan].map(([site, { match, weight }]) => [site, { match, ...(weight && { weight }) }]),
   );
-  const interpreter = (random: Random) => {
+  const interpreter = ({ random, rowIds }: Pick<StepContext, 'random' | 'rowIds'>) => {
     const float = new FloatOps({ dropout: random });
     if (!noise) return float;
     const seed = random.fork('noise').seed;
-    return new FakeQuantizedOps(float, weights, { grids: new Map(), noise: { ...noise, seed } });
+    return new FakeQuantizedOps(float, weights, {
+      grids: new Map(),
+      noise: { ...noise, seed },
+      ...(rowIds && { tableRows: new Map([[WORD_SITE, rowIds]]) }),
+    });
   };
   return {
-    loss: (student, batch, { random }) => {
-      const logits = lossLogits(student, interpreter(random), batch);
+    wholeTable: noise && roundsWholeTable(weights),
+    loss: (student, batch, context) => {
+      const logits = lossLogits(student, interpreter(context), batch);
       const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
       return { total, parts: {} };
     },

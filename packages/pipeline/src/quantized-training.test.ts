@@ -7,8 +7,10 @@ import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { tinyModel } from '../test/tiny-task.ts';
-import type { EncoderModel } from './encoder-model.ts';
+import { type EncoderModel, WORD_EMBEDDINGS } from './encoder-model.ts';
+import { fineTuning } from './fine-tuning.ts';
 import { quantizedTraining } from './quantized-training.ts';
+import { compactRows } from './row-compaction.ts';
 import { resolveRunConfig } from './run-config.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sdq-quantized-training-'));
@@ -111,3 +113,49 @@ it('with noise rounds other blocks of the weights in each batch, a share of them
   expect(lossAt(0.5, 1)).toBe(noisy[1]);
   expect(lossAt(0, 0)).toBe(lossAt(0, 1));
 });
+
+it.each(['w2a8', 'w8a8', 'per tensor'])(
+  '%s: noise on gathered rows is that on the whole table, bit for bit',
+  (name) => {
+    const { distillation, quantized } = resolveRunConfig({
+      task: 'NC',
+      data: 'xglue',
+      model: 'e5',
+      out: 'runs',
+    });
+    const rules =
+      name === 'per tensor' ? createPlan([{ match: '**', weight: 'int4-per-tensor' }]) : createPlan(name);
+    const plan = resolvePlan(rules, sitesOf(teacher.parameters));
+    const ranges = new Map([...plan.keys()].map((site) => [site, { min: -8, max: 8 }]));
+    const frozen = { distillation, quantized: { ...quantized, observerShare: 0 } };
+    const still = { ...teacher.config, hiddenDropout: 0, classifierDropout: 0 };
+    const noise = { share: 0.5, blockSize: 4 };
+    for (const { loss, wholeTable } of [
+      quantizedTraining(plan, ranges, frozen, undefined, noise).step,
+      fineTuning(plan, noise),
+    ]) {
+      expect(wholeTable).toBe(name === 'per tensor');
+      if (wholeTable) continue;
+      const lossOf = (parameters: EncoderModel['parameters'], ids: Int32Array, rowIds?: Int32Array) => {
+        const context = { step: 0, totalSteps: 1, random: new Random(3), prepared: undefined };
+        const { total, parts } = loss(
+          { ...teacher, config: still, parameters },
+          { ...batch, ids },
+          {
+            ...context,
+            rows: undefined,
+            rowIds,
+          },
+        );
+        const value = total.dataSync()[0]!;
+        tf.dispose([total, parts]);
+        return value;
+      };
+      const { ids, rowIds } = compactRows(batch.ids);
+      const rows = tf.gather(teacher.parameters.get(WORD_EMBEDDINGS)!, [...rowIds]);
+      const compacted = new Map([...teacher.parameters, [WORD_EMBEDDINGS, rows]]);
+      expect(lossOf(compacted, ids, rowIds)).toBe(lossOf(teacher.parameters, batch.ids));
+      rows.dispose();
+    }
+  },
+);

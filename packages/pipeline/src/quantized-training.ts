@@ -12,7 +12,7 @@ import {
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, labelledRows } from './batches.ts';
-import { type EncoderModel, logitsOf, lossLogits } from './encoder-model.ts';
+import { type EncoderModel, logitsOf, lossLogits, WORD_SITE } from './encoder-model.ts';
 import type { RunConfig } from './run-config.ts';
 import { TapCollector } from './teacher-signal.ts';
 import type { ModelStep } from './train-model.ts';
@@ -33,6 +33,11 @@ export interface TeacherLoss {
   readonly signal: (batch: Batch) => Taps;
 }
 
+/** Whether the word embeddings share a scale, which is that of all rows, also of those that no batch names. */
+export function roundsWholeTable(plan: ResolvedPlan): boolean {
+  return plan.get(WORD_SITE)?.weight?.granularity === 'tensor';
+}
+
 /** A share of each weight's blocks that is quantized in a step. */
 export type NoiseOptions = Omit<QuantNoise, 'seed'>;
 
@@ -42,7 +47,7 @@ export type NoiseOptions = Omit<QuantNoise, 'seed'>;
  *
  * @param ranges - the calibrated range of each site's input, from where a moving average goes on
  * @param distilled - what is learned from the teacher; absent for QAT
- * @param noise - quantizes random blocks of the weights only, others in each batch
+ * @param noise - quantizes random blocks of the weights only, others in each batch; a word has the same blocks wherever it stands
  */
 export function quantizedTraining(
   plan: ResolvedPlan,
@@ -57,12 +62,14 @@ export function quantizedTraining(
   const grids = gridsForRanges(ranges, plan);
   const step: ModelStep = {
     prepare: distilled?.signal,
-    loss: (student, batch, { random, prepared, step, totalSteps }) => {
+    wholeTable: roundsWholeTable(plan),
+    loss: (student, batch, { random, prepared, step, totalSteps, rowIds }) => {
       const collector = new TapCollector(distilled?.loss ?? { taps: () => false }, student.config);
       const float = new FloatOps({ dropout: random, onTap: collector.onTap });
       const ops = new FakeQuantizedOps(float, plan, {
         grids,
         ...(step < quantized.observerShare * totalSteps && { observers }),
+        ...(rowIds && { tableRows: new Map([[WORD_SITE, rowIds]]) }),
         ...(noise && { noise: { ...noise, seed: random.fork('noise').seed } }),
       });
       const logits = lossLogits(student, ops, batch);

@@ -35,6 +35,8 @@ export interface StepContext<P = unknown> {
   readonly prepared: P | undefined;
   /** With `sparse`: the table's rows [unique ids, hidden] that the batch's ids count in. */
   readonly rows: tf.Variable | undefined;
+  /** [unique ids], with `sparse`: which rows of the table `rows` holds. */
+  readonly rowIds?: Int32Array | undefined;
 }
 
 /** What a {@link StepRunner} needs. */
@@ -105,6 +107,7 @@ export class StepRunner<P = unknown> {
           totalSteps: this.totalSteps,
           random: this.random.fork(`step ${step.batchesBefore + i}`),
           rows,
+          rowIds: compacted?.rowIds,
         };
         const one = this.backward(batch, ids, context);
         losses.push(one.loss);

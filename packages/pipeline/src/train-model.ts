@@ -15,6 +15,8 @@ export interface ModelStep {
   /** What the teacher shows for a batch, taken outside of the gradient's tape. */
   readonly prepare?: ((batch: Batch) => Taps) | undefined;
   readonly loss: (student: EncoderModel, batch: Batch, context: StepContext<Taps>) => StepLoss;
+  /** Whether the loss needs all rows of the word embeddings, though a batch names few. */
+  readonly wholeTable?: boolean | undefined;
   /** How the model classifies when it is scored on English dev. */
   readonly classifier: (student: EncoderModel) => Classifier;
   /** What the loss keeps from step to step. */
@@ -67,7 +69,10 @@ export async function trainVariables(
     config,
     parameters: new Map([...model.parameters, ...Object.entries(computed)]),
   });
-  const byRows = trainEmbeddings && variables.get(WORD_EMBEDDINGS) === model.parameters.get(WORD_EMBEDDINGS);
+  const byRows =
+    trainEmbeddings &&
+    !step.wholeTable &&
+    variables.get(WORD_EMBEDDINGS) === model.parameters.get(WORD_EMBEDDINGS);
   return train({
     ...common,
     stage,

@@ -3,12 +3,13 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { gridForRange } from './affine-grid.ts';
 import { FakeQuantizedOps } from './fake-quantized-ops.ts';
+import { LearnedStepQuantizer } from './learned-step.ts';
 import { MinMaxObserver } from './min-max-observer.ts';
 import { MovingAverageObserver } from './moving-average-observer.ts';
 import { ObservingOps } from './observing-ops.ts';
 import { fakeQuantizePerToken } from './per-token.ts';
 import { createPlan, resolvePlan } from './plan.ts';
-import { perChannel, perTensor } from './weight-quantizers.ts';
+import { perChannel, perGroup, perTensor } from './weight-quantizers.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
@@ -117,6 +118,35 @@ it('quantizes a share of a weight under noise, drawn for each site anew, and all
   expect(kept('a.query')).toEqual(kept('a.query'));
   expect([...run('a.query', 1)]).toEqual([...quantized]);
   expect([...run('a.query', 0)]).toEqual([...values]);
+});
+
+it('gives a word the same noise wherever it stands: that of its row in the whole table', () => {
+  const site = 'embeddings.word_embeddings';
+  const table = tf.randomNormal([40, 24], 0, 1, 'float32', 8);
+  const learned = new LearnedStepQuantizer(table, 3, { group: 8 });
+  const ids = Int32Array.of(39, 3, 3, 0, 17, 39, 3);
+  const [rowIds, local] = [Int32Array.of(39, 3, 0, 17), Int32Array.of(0, 1, 1, 2, 3, 0, 1)];
+  const quantizers = [perChannel(8), perChannel(2), perChannel(1), perGroup(4, 8), perTensor(3), learned];
+  for (const weight of quantizers) {
+    const noisy = resolvePlan([{ match: '**', weight }], [site]);
+    const options = { grids: new Map(), noise: { share: 0.5, blockSize: 5, seed: 4 } };
+    const ops = new FakeQuantizedOps(float, noisy, options);
+    const expected = tf.gather(ops.weight(site, table), [...ids]).dataSync();
+    expect(ops.embed(site, ids, table).dataSync()).toEqual(expected);
+    // One scale for the whole table, or a step for each of its rows, need the whole table.
+    if (weight.granularity === 'tensor' || weight === learned) continue;
+    const tableRows = new Map([[site, rowIds]]);
+    const compacted = new FakeQuantizedOps(float, noisy, { ...options, tableRows });
+    const rows = tf.gather(table, [...rowIds]);
+    expect(compacted.embed(site, local, rows).dataSync()).toEqual(expected);
+  }
+  const few = new FakeQuantizedOps(float, resolvePlan([{ match: '**', weight: learned }], [site]), {
+    grids: new Map(),
+  });
+  expect(() => few.embed(site, Int32Array.of(0), tf.ones([2, 24]))).toThrow(
+    `"${site}" are for a weight [40,24], not [2,24]`,
+  );
+  learned.dispose();
 });
 
 it('rounds inputs by learned steps, and trains them', () => {

@@ -2,7 +2,7 @@ import { type AffineGrid, type EncoderOps, type Observer, Random, SdqError, type
 import { fakeQuantize } from '@sdq/kernels';
 import type { Tensor } from '@tensorflow/tfjs';
 import { gridForRange } from './affine-grid.ts';
-import { learnedStepQuantize } from './learned-step.ts';
+import { LearnedStepQuantizer, learnedStepQuantize } from './learned-step.ts';
 import { fakeQuantizePerToken } from './per-token.ts';
 import { isStatic, type ResolvedPlan } from './plan.ts';
 import { type QuantNoise, quantNoise } from './quant-noise.ts';
@@ -18,6 +18,8 @@ export interface FakeQuantizedOptions {
   readonly weightsAreQuantized?: boolean;
   /** Quantizes a share of each weight only, other blocks for each site: for training. Give each step another seed. */
   readonly noise?: QuantNoise;
+  /** The rows of the whole table that a table handed in has, by site: for training that gathers the rows of a batch first. */
+  readonly tableRows?: ReadonlyMap<Site, Int32Array>;
   /** Learned steps [1] of inputs, in place of grids: signed integers around zero. */
   readonly inputSteps?: ReadonlyMap<Site, Tensor>;
 }
@@ -42,11 +44,14 @@ export class FakeQuantizedOps extends WrappedOps {
   }
 
   override embed(site: Site, ids: Int32Array, table: Tensor): Tensor {
-    if (this.plan.get(site)?.weight?.granularity === 'tensor') {
-      return super.embed(site, ids, this.weight(site, table));
+    const quantizer = this.plan.get(site)?.weight;
+    const tableRows = this.options.tableRows?.get(site);
+    if (quantizer?.granularity === 'tensor' || quantizer instanceof LearnedStepQuantizer) {
+      return super.embed(site, ids, this.weight(site, table, tableRows));
     }
     // Rounding is per row, so the rows that were looked up can be rounded in place of the whole table.
-    return this.weight(site, super.embed(site, ids, table));
+    const rowIds = tableRows ? ids.map((id) => tableRows[id]!) : ids;
+    return this.weight(site, super.embed(site, ids, table), rowIds);
   }
 
   override linear(site: Site, x: Tensor, weight: Tensor, bias: Tensor): Tensor {
@@ -64,14 +69,19 @@ export class FakeQuantizedOps extends WrappedOps {
     return this.round(site, x, this.grid(site, x));
   }
 
-  /** A weight as its site uses it. */
-  weight(site: Site, weight: Tensor): Tensor {
+  /**
+   * A weight as its site uses it.
+   *
+   * @param rowIds - which rows of the whole weight are handed in; by default all
+   */
+  weight(site: Site, weight: Tensor, rowIds?: Int32Array): Tensor {
     const quantizer = this.plan.get(site)?.weight;
     if (!quantizer || this.options.weightsAreQuantized) return weight;
     const quantized = quantizer.fakeQuantize(weight, site);
     const { noise } = this.options;
     if (!noise) return quantized;
-    return quantNoise(weight, quantized, { ...noise, seed: new Random(noise.seed).fork(site).seed });
+    const own = { ...noise, seed: new Random(noise.seed).fork(site).seed };
+    return quantNoise(weight, quantized, own, rowIds);
   }
 
   /** The grid of a site's input, after its observer has seen x; undefined where the input has no grid of its own. */

@@ -131,6 +131,7 @@ import * as tf from '@tensorflow/tfjs';
 export class LearnedStepQuantizer implements WeightQuantizer {
   readonly name: string;
   readonly levels: readonly number[];
+  private readonly shape: readonly number[];
   /** [steps], a row's groups after one another. */
   readonly steps: tf.Variable;
 
@@ -150,14 +151,17 @@ export class LearnedStepQuantizer implements WeightQuantizer {
     const each = typeof granularity === 'string' ? granularity : `group-${granularity.group}`;
     this.name = `lsq${bits}-per-${each}`;
     this.levels = symmetricLevels(bits);
+    this.shape = weight.shape;
     this.steps = tf.tidy(() => tf.variable(tf.tensor1d(initialSteps(weight.dataSync(), size, this.qMax))));
   }
 
   fakeQuantize(weight: tf.Tensor, site = this.site): tf.Tensor {
+    this.requireShape(weight, site);
     return learnedStepQuantize(weight, this.steps, { qMin: -this.qMax, qMax: this.qMax }, site);
   }
 
   quantize(weight: tf.Tensor, site = this.site): QuantizedRows {
+    this.requireShape(weight, site);
     const shape = weight.shape as [number, number];
     const floats = weight.dataSync();
     const steps = checkedSteps(this.steps, site);
@@ -174,6 +178,16 @@ export class LearnedStepQuantizer implements WeightQuantizer {
 
   dispose(): void {
     this.steps.dispose();
+  }
+
+  /** Steps belong to the rows that they were made for: a few rows of the weight would get those of others. */
+  private requireShape({ shape }: tf.Tensor, site: Site | undefined): void {
+    if (shape.length === 2 && shape[0] === this.shape[0] && shape[1] === this.shape[1]) return;
+    const place = site === undefined ? '' : ` of "${site}"`;
+    throw new SdqError(
+      'bad-shape',
+      `The learned steps${place} are for a weight [${this.shape}], not [${shape}]: hand in the whole weight.`,
+    );
   }
 
   private get qMax(): number {

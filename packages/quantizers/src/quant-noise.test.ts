@@ -44,6 +44,22 @@ describe('quantNoise', () => {
     expect(small.every((on, block) => !on || large[block])).toBe(true);
   });
 
+  it('draws the blocks of a row by its place in the table, wherever it is gathered', () => {
+    const ids = Int32Array.of(63, 0, 5, 63, 63, 17, 5);
+    const gather = (x: tf.Tensor) => tf.gather(x, [...ids]);
+    const quantized = quantizer.fakeQuantize(weight());
+    for (const blockSize of [1, 8, 16, 40, 64]) {
+      for (const share of [0, 0.3, 0.7, 1]) {
+        const noise = { share, blockSize, seed: 11 };
+        const rows = quantNoise(gather(weight()), gather(quantized), noise, ids);
+        expect(rows.dataSync()).toEqual(gather(quantNoise(weight(), quantized, noise)).dataSync());
+      }
+    }
+    expect(() =>
+      quantNoise(weight(), quantized, { share: 0.5, blockSize: 8, seed: 1 }, Int32Array.of(3)),
+    ).toThrow('1 row ids do not fit the 64 rows');
+  });
+
   it('takes a last block that is shorter', () => {
     const quantized = quantizer.fakeQuantize(weight());
     const mixed = quantNoise(weight(), quantized, { share: 0.5, blockSize: 16, seed: 3 }).dataSync();

@@ -7,7 +7,7 @@ export interface QuantNoise {
   readonly share: number;
   /** How many neighbouring inputs of a row are drawn together. */
   readonly blockSize: number;
-  /** Of the counter-based generator: the same seed draws the same blocks on every backend. */
+  /** Of the counter-based generator: the seed, the row and the block decide, on every backend alike. */
   readonly seed: number;
 }
 
@@ -20,8 +20,11 @@ export interface QuantNoise {
  *
  * @param weight - [rows, columns], the master weight
  * @param quantized - [rows, columns], what a quantizer made of it
+ * @param rowIds - [rows], for rows gathered from a table: which rows of it they are, so that a row has the same blocks
+ * wherever and however often it is gathered; by default the rows are numbered as they come
  * @returns [rows, columns]
- * @throws SdqError `bad-option` when the share or block size is out of range
+ * @throws SdqError `bad-option` when the share or block size is out of range; `bad-shape` when the row ids are not as many
+ * as the rows
  *
  * @example
  * ```ts
@@ -33,9 +36,17 @@ export interface QuantNoise {
  * quantNoise(weight, perChannel(1).fakeQuantize(weight), noise).dataSync(); // [0.425, -0.425, 0.425, 0.425]
  * ```
  */
-export function quantNoise(weight: tf.Tensor, quantized: tf.Tensor, noise: QuantNoise): tf.Tensor {
+export function quantNoise(
+  weight: tf.Tensor,
+  quantized: tf.Tensor,
+  noise: QuantNoise,
+  rowIds?: Int32Array,
+): tf.Tensor {
   const [rows, columns] = weight.shape as [number, number];
-  const mask = noiseMask(rows, columns, noise);
+  if (rowIds && rowIds.length !== rows) {
+    throw new SdqError('bad-shape', `${rowIds.length} row ids do not fit the ${rows} rows of noise.`);
+  }
+  const mask = noiseMask(rows, columns, noise, rowIds);
   if (mask === 'all') return quantized;
   const { blockSize } = noise;
   const op = tf.customGrad((first, second) => {
@@ -78,6 +89,7 @@ function noiseMask(
   rows: number,
   columns: number,
   { share, blockSize, seed }: QuantNoise,
+  rowIds: Int32Array | undefined,
 ): Uint8Array | 'all' {
   requireShare(share);
   if (!Number.isInteger(blockSize) || blockSize < 1) {
@@ -88,8 +100,14 @@ function noiseMask(
   }
   if (share === 1) return 'all';
   const limit = share * 2 ** 32;
-  const mask = new Uint8Array(rows * Math.ceil(columns / blockSize));
-  for (let block = 0; block < mask.length; block++) mask[block] = hash32(seed, block) < limit ? 1 : 0;
+  const blocks = Math.ceil(columns / blockSize);
+  const mask = new Uint8Array(rows * blocks);
+  for (let row = 0; row < rows; row++) {
+    const first = (rowIds ? rowIds[row]! : row) * blocks;
+    for (let block = 0; block < blocks; block++) {
+      mask[row * blocks + block] = hash32(seed, first + block) < limit ? 1 : 0;
+    }
+  }
   return mask;
 }
 
