@@ -41,6 +41,7 @@ beforeAll(async () => {
         model: at('base'),
         out: at(task),
         methods: ['ptq'],
+        ptq: ['min-max'],
         finetune: { epochs: 8, learningRate: 0.005, tokensPerBatch: 128 },
       });
       await run(config, silent, { backend: 'sdq-cpu' });

@@ -27,6 +27,7 @@ beforeAll(async () => {
     model: base,
     out: made,
     methods: ['ptq'],
+    ptq: ['min-max'],
     finetune: { epochs: 8, learningRate: 0.005, tokensPerBatch: 128 },
   });
   await run(config, silent, { backend: 'sdq-cpu' });
