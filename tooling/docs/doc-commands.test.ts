@@ -97,6 +97,7 @@ const ELSEWHERE: readonly (readonly [RegExp, string])[] = [
   [/^npm test$/, 'what CI runs'],
   [/^npm run build$/, 'tooling/ci/bootstrap.mjs builds'],
   [/^npm run bench/, 'run by hand: it measures for minutes'],
+  [/^node --expose-gc tooling\/bench\/soak\.mjs/, 'run by hand: it trains for minutes, on TensorFlow'],
   [/^npm install .*@sdq/, 'tooling/release/release-check.mjs installs each package by it'],
   [/^npm install (webgpu|onnxruntime-node)/, 'the workspace has it'],
   [/^npx vitest run /, 'npm test runs these files'],
