@@ -5,7 +5,6 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -27,6 +26,7 @@ import {
   sdqArguments,
 } from './doc-commands.ts';
 import { findShownFiles } from './examples.ts';
+import { experimentNames } from './experiments.ts';
 
 // The commands of all pages, run in miniature: as written, in a folder where the paths that they name hold tiny data and where their
 // model is a tiny random one.
@@ -156,14 +156,18 @@ beforeAll(async () => {
   symlinkSync(join(root, 'examples/plugin'), at('my-plugin'));
   for (const { name, text } of findShownFiles(root)) writeFileSync(at(name), text);
   mkdirSync(at('experiments'));
-  for (const name of readdirSync(join(root, 'experiments')).map((file) => file.replace(/\.ts$/, ''))) {
+  for (const name of experimentNames(root)) {
     const { default: sweep } = await import(`../../experiments/${name}.ts`);
-    const base = { ...sweep.base, model: 'model', trainLimit: 24, devLimit: 6, maxLength: 32 };
-    const values = Object.entries(sweep.grid).map(([option, all]) => [option, all.slice(0, MAX_VALUES)]);
-    const grid = { ...Object.fromEntries(values), seed: [0] };
+    const limits = { trainLimit: 24, devLimit: 6 };
+    const base = { ...sweep.base, model: 'model', ...limits, maxLength: 32 };
+    const tasks = sweep.tasks && mapValues(sweep.tasks, (options: object) => ({ ...options, ...limits }));
+    const values = mapValues(sweep.grid, (all: unknown[], option) =>
+      option === 'task' ? all : all.slice(0, MAX_VALUES),
+    );
+    const grid = { ...values, seed: [0] };
     writeFileSync(
       at('experiments', `${name}.ts`),
-      `export default ${JSON.stringify({ ...sweep, base, grid })};`,
+      `export default ${JSON.stringify({ ...sweep, base, tasks, grid })};`,
     );
   }
   process.chdir(clone);
@@ -311,6 +315,10 @@ function lineOf(command: DocCommand): string {
   const line = args ? ['sdq', ...args].join(' ') : command.words.join(' ');
   const input = command.input === '' ? '' : `echo ${command.input.trim()} | `;
   return `${input}${line}${command.output === undefined ? '' : ` > ${command.output}`}`;
+}
+
+function mapValues<T>(object: Record<string, T>, of: (value: T, key: string) => unknown) {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, of(value, key)]));
 }
 
 type Command = ReturnType<typeof program>;

@@ -1,6 +1,6 @@
 // What quantized training does to each language, from the run folders of a sweep that share a teacher: how much agrees with fp32, against how
 // many of a language's pieces the training saw. Prints Markdown and draws a picture:
-// `node tooling/results/language-effects.mjs picture.svg runs/pos/seed-0_plan-w2a8 runs/pos/seed-1_plan-w2a8`.
+// `node tooling/results/language-effects.mjs picture.svg runs/methods/task-POS_seed-0_plan-w2a8 runs/methods/task-POS_seed-1_plan-w2a8`.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,4 +1,4 @@
-// How long one text takes, a run's fp32 teacher and its student in turn, as Markdown: `node tooling/results/latency.mjs runs/pos/seed-0_plan-w8a8 runs/xnli/seed-0_plan-w8a8`.
+// How long one text takes, a run's fp32 teacher and its student in turn, as Markdown: `node tooling/results/latency.mjs runs/methods/task-POS_seed-0_plan-w8a8 runs/methods/task-XNLI_seed-0_plan-w8a8`.
 // The texts are the first English dev examples, tokenised before, one at a time.
 import { join } from 'node:path';
 import { useSdqCpu } from '@sdq/kernels-cpu';

@@ -1,5 +1,5 @@
 // What each setting of a sweep scores, beside a run that has the default: a table with paired tests over the dev examples, in Markdown, and a picture.
-// `node tooling/results/settings-picture.mjs picture.svg sdq runs/xnli/seed-0_plan-w2a8 runs/xnli-distillation/distillation-*`.
+// `node tooling/results/settings-picture.mjs picture.svg sdq runs/methods/task-XNLI_seed-0_plan-w2a8 runs/distillation/task-XNLI_distillation-*`.
 // In place of a run several with commas between them: a setting's seeds, held against those of the default in the same order.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

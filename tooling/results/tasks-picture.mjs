@@ -1,5 +1,5 @@
-// What each version keeps of its teacher in the zero-shot languages at each plan, a panel a task, as a picture; tasks as tasks-table.mjs takes them:
-// `node tooling/results/tasks-picture.mjs picture.svg runs/pos,runs/pos-quant-noise runs/xnli,runs/xnli-quant-noise`.
+// What each version keeps of its teacher in the zero-shot languages at each plan, a panel a task, as a picture, from the
+// folders of sweeps: `node tooling/results/tasks-picture.mjs picture.svg runs/methods runs/quant-noise`.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { zeroShotName } from '@sdq/pipeline';
@@ -7,7 +7,7 @@ import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { use } from 'echarts/core';
 import { svgChart } from './svg-chart.mjs';
-import { keptShare, labelOf, plansOf, readTask, runsOf, zeroShot } from './tasks-table.mjs';
+import { keptShare, labelOf, plansOf, readTasks, runsOf, zeroShot } from './tasks-table.mjs';
 
 use([LineChart, GridComponent, LegendComponent, TitleComponent]);
 
@@ -29,7 +29,7 @@ export function keptZeroShot(task, plans, version) {
 }
 
 function main([picture, ...folders]) {
-  const tasks = folders.map((list) => readTask(list.split(',')));
+  const tasks = readTasks(folders);
   const runs = tasks.flatMap((task) => task.runs);
   const plans = plansOf(tasks);
   const ink = { color: '#7a7a7a', fontSize: 12 };

@@ -1,5 +1,5 @@
-// What each version keeps on several tasks, and whether distillation beats training without it, as Markdown. A task is a sweep's folder, or several of one
-// teacher with commas between them: `node tooling/results/tasks-table.mjs runs/pos,runs/pos-quant-noise runs/xnli,runs/xnli-quant-noise runs/nc`.
+// What each version keeps on several tasks, and whether distillation beats training without it, as Markdown, from the
+// folders of sweeps. The runs of a task share one teacher: `node tooling/results/tasks-table.mjs runs/methods runs/quant-noise`.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,17 +22,22 @@ export const zeroShot = ({ averageZeroShot }, version) => averageZeroShot[versio
 /** From the most bits to the fewest: `w8a8`, `w4a8`, `w2a8`. */
 const byBits = (plans) => plans.sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
 
-/** The runs of the folders of one task. */
-export function readTask(folders) {
-  const runs = folders.flatMap((folder) =>
-    readdirSync(folder)
-      .map((name) => join(folder, name))
-      .filter((run) => existsSync(join(run, 'results.json')))
-      .map(readResults),
-  );
-  const teachers = new Set(runs.map(({ scores }) => JSON.stringify(scores.fp32)));
-  if (teachers.size !== 1) throw new Error(`The runs of ${folders.join(', ')} do not share one teacher.`);
-  return { task: runs[0].task, runs };
+/** The runs in the folders of sweeps, by task: `{ task, runs }` in the order in which tasks come first. */
+export function readTasks(folders) {
+  const tasks = new Map();
+  for (const folder of folders) {
+    for (const name of readdirSync(folder).sort()) {
+      if (!existsSync(join(folder, name, 'results.json'))) continue;
+      const results = readResults(join(folder, name));
+      tasks.set(results.task, [...(tasks.get(results.task) ?? []), results]);
+    }
+  }
+  return [...tasks].map(([task, runs]) => {
+    const teachers = new Set(runs.map(({ scores }) => JSON.stringify(scores.fp32)));
+    if (teachers.size !== 1)
+      throw new Error(`The runs of ${task} in ${folders.join(', ')} do not share one teacher.`);
+    return { task, runs };
+  });
 }
 
 /** One run a seed that scored a version under a plan: what depends on no training is in several sweeps, with the same score. */
@@ -122,7 +127,7 @@ export function differenceTable(tasks, version, less) {
 }
 
 function main(folders) {
-  const tasks = folders.map((list) => readTask(list.split(',')));
+  const tasks = readTasks(folders);
   console.log(`${markdownTable(keptTable(tasks))}\n`);
   const runs = tasks.flatMap((task) => task.runs.filter(({ scores }) => 'sdq' in scores));
   console.log(`${labelOf(runs, 'sdq')} less QAT:\n`);

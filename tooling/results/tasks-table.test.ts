@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { keptTable, readTask } from './tasks-table.mjs';
+import { keptTable, readTasks } from './tasks-table.mjs';
 
 let root: string;
 beforeEach(() => {
@@ -42,7 +42,7 @@ it('puts tasks beside one another, over the seeds', () => {
   run('xnli', 'w4a8', 0, { sdq: { en: 0.4, de: 0.3 } });
   const noise = run('xnli-noise', 'w8a8', 0, { qnat: { en: 0.6, de: 0.4 } });
   const pos = run('pos', 'w8a8', 0, { sdq: { en: 0.8, de: 0.6 } }, { sdq: 1e8 });
-  expect(keptTable([readTask([xnli, noise]), readTask([pos])])).toEqual([
+  expect(keptTable(readTasks([xnli, noise, pos]))).toEqual([
     ['plan', 'version', 'XNLI', 'POS', 'kept', 'en', 'zero-shot', 'MB'],
     ['', 'fp32 teacher', '70.00', '70.00', '100.0 %', '100.0 %', '100.0 %', '400.0'],
     // POS has no QNAT: there is no mean of the tasks.
@@ -58,7 +58,7 @@ it('names every loss that the runs of a row distilled', () => {
   const hidden = run('xnli-hidden', 'w4a8', 0, { sdq: fp32 }, {}, { losses: { 'hidden-mse': 1 } });
   const both = run('xnli-both', 'w8a8', 1, { sdq: fp32 }, {}, { losses: { 'hidden-mse': 1 } });
   const labels = (...folders: string[]) =>
-    keptTable([readTask(folders)]).map(([plan, label]) => [plan, label]);
+    keptTable(readTasks(folders)).map(([plan, label]) => [plan, label]);
   expect(labels(xnli, hidden)).toContainEqual(['w4a8', 'SDQ (hidden-mse)']);
   expect(labels(xnli, both)).toContainEqual(['w8a8', 'SDQ (Att-KLD) or SDQ (hidden-mse)']);
 });
@@ -66,5 +66,5 @@ it('names every loss that the runs of a row distilled', () => {
 it('takes no runs of different teachers for one task', () => {
   const first = run('ner', 'w8a8', 0, {});
   const second = run('ner-again', 'w8a8', 0, { fp32: { en: 0.7, de: 0.6 } });
-  expect(() => readTask([first, second])).toThrow('do not share one teacher');
+  expect(() => readTasks([first, second])).toThrow('do not share one teacher');
 });

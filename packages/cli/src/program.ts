@@ -131,7 +131,7 @@ export function program(): Command {
     .option('--queue <address>', 'let the workers of a Redis server do the runs, as redis://HOST:6379')
     .addHelpText(
       'after',
-      '\nExamples:\n  sdq sweep experiments/pos.ts --out runs\n  sdq sweep experiments/pos.ts --out runs --queue redis://10.0.0.5:6379',
+      '\nExamples:\n  sdq sweep experiments/methods.ts --out runs\n  sdq sweep experiments/methods.ts --out runs --queue redis://10.0.0.5:6379',
     )
     .action(async (files, flags) => (await import('./sweep-command.ts')).sweepCommand(files, flags));
 

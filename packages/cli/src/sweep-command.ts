@@ -7,6 +7,7 @@ import {
   type Plugins,
   type RunConfig,
   readResults,
+  runsByTask,
   sweepJobs,
   sweepPage,
   sweepTable,
@@ -82,11 +83,16 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
       const done = jobs.filter(({ config }) => isFinished(config));
       const runs = done.map(({ settings, config }) => ({ settings, results: readResults(config.out) }));
       if (runs.length === 0) continue;
-      const table = sweepTable(runs);
       const page = join(flags.out, name, 'results.md');
       await writeFileAtomically(page, sweepPage(name, runs, `sdq sweep ${file} --out ${flags.out}`));
       found[name] = runs.map(({ settings, results: { scores, average } }) => ({ settings, scores, average }));
-      if (!flags.json) process.stdout.write(`${textTable(table)}\n\nWrote ${page}.\n`);
+      if (flags.json) continue;
+      const tasks = runsByTask(runs);
+      for (const [task, own] of tasks) {
+        const title = tasks.size > 1 ? `${task}\n` : '';
+        process.stdout.write(`${title}${textTable(sweepTable(own))}\n\n`);
+      }
+      process.stdout.write(`Wrote ${page}.\n`);
     }
     if (flags.json) process.stdout.write(`${JSON.stringify(found)}\n`);
     for (const { name, log, reason } of failures)

@@ -124,6 +124,7 @@ export {
   quantizeModel,
 } from './student.ts';
 export { type Sweep, type SweepJob, type SweepRun, sweepJobs } from './sweep.ts';
+export { runsByTask } from './sweep-groups.ts';
 export { sweepPage } from './sweep-page.ts';
 export { sweepTable } from './sweep-table.ts';
 export { sweepTests } from './sweep-tests.ts';

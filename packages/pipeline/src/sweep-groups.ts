@@ -10,6 +10,17 @@ export interface SweepGroup {
   readonly versions: readonly string[];
 }
 
+/** The runs of each task, whose name is then no more a setting of theirs. */
+export function runsByTask(runs: readonly SweepRun[]): Map<string, SweepRun[]> {
+  const tasks = new Map<string, SweepRun[]>();
+  for (const { settings, results } of runs) {
+    const { task, ...others } = settings;
+    const own = tasks.get(results.task) ?? [];
+    tasks.set(results.task, [...own, { settings: others, results }]);
+  }
+  return tasks;
+}
+
 /** The runs of each setting, in the order in which settings come first. */
 function groupsOverSeeds(runs: readonly SweepRun[]): SweepGroup[] {
   const groups = new Map<string, [SweepRun, ...SweepRun[]]>();

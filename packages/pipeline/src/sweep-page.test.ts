@@ -26,3 +26,20 @@ it('states of the runs together only what is so of each', () => {
   expect(both).toContain('a machine; sdq-cpu; sdq 1. another; sdq-cpu; sdq 1.');
   expect(both).toContain('| without en |');
 });
+
+it('has a section a task, with the languages of that task', () => {
+  const more = { machine: 'a machine', trainLanguages: ['en'] };
+  const nc = run({ task: 'NC', plan: 'w8a8' }, more);
+  const pos = run(
+    { task: 'POS', plan: 'w8a8' },
+    { ...more, task: 'POS', scores: { fp32: { en: 0.8, th: 0.7 } } },
+  );
+  const page = sweepPage('both', [nc, pos], 'sdq sweep both.json');
+  expect(page.match(/^#.*$/gm)).toEqual(['# both', '## NC', '### Languages', '## POS', '### Languages']);
+  const [, ofNc, ofPos] = page.split(/^## /m);
+  expect(ofNc).toContain('NC, accuracy, in points of 100');
+  expect(ofNc).toMatch(/^\| plan +\| version +\| en +\|$/m);
+  expect(ofPos).toMatch(/^\| plan +\| version +\| en +\| th +\|$/m);
+  expect(page).not.toMatch(/^\| task/m);
+  expect(page).toContain('2 runs, 2.0 hours in all. a machine; sdq-cpu; sdq 1.');
+});

@@ -15,6 +15,8 @@ const sweep = z.strictObject({
    * other option of the grid) stands for its value in the run, so that runs share the teachers of another sweep.
    */
   base: z.record(z.string(), z.unknown()),
+  /** By task: options of its runs that replace those of `base`; names of groups are written with dots, as in `grid`. */
+  tasks: z.record(z.string(), z.record(z.string(), z.unknown())).optional(),
   /** By option (`plan`, `seed`, `distillation.attention`): the values to try, in every combination. */
   grid: z.record(z.string(), z.array(z.unknown()).min(1)),
 });
@@ -32,7 +34,8 @@ export interface SweepJob {
 }
 
 /**
- * The runs of a sweep, every combination of its grid's values, the last option varying fastest.
+ * The runs of a sweep, every combination of its grid's values, the last option varying fastest. A value of the grid replaces
+ * one of the run's task, and that one of `base`.
  *
  * @param definition - what an experiment file says, unchecked
  * @param out - the folder that gets a folder of the sweep's name
@@ -64,7 +67,7 @@ export function sweepJobs(
     const { path, message } = parsed.error.issues[0]!;
     throw new SdqError('bad-option', `The experiment has no usable "${path.join('.')}": ${message}.`);
   }
-  const { name, base, grid } = parsed.data;
+  const { name, base, tasks, grid } = parsed.data;
   const options = Object.entries(grid);
   const count = options.reduce((product, [, values]) => product * values.length, 1);
   if (count > MAX_JOBS)
@@ -76,6 +79,8 @@ export function sweepJobs(
   return settings.map((chosen) => {
     const folder = options.map(([option, values]) => part(option, chosen[option], values)).join('_') || 'run';
     const asked = structuredClone(base);
+    const ofTask = optionsOfTask(tasks, chosen.task ?? base.task);
+    for (const [option, value] of Object.entries(ofTask)) place(asked, option, structuredClone(value));
     for (const [option, value] of Object.entries(chosen)) place(asked, option, value);
     if (typeof asked.teacher === 'string') asked.teacher = filled(asked.teacher, chosen);
     const start = asked.model === undefined && asked.teacher === undefined ? { model } : {};
@@ -85,11 +90,21 @@ export function sweepJobs(
   });
 }
 
+/** What `tasks` says of a task. A task that it lacks is refused: a misspelt name would drop the limits of its runs. */
+function optionsOfTask(tasks: Sweep['tasks'], task: unknown): Readonly<Record<string, unknown>> {
+  if (tasks === undefined) return {};
+  if (typeof task === 'string' && Object.hasOwn(tasks, task)) return tasks[task]!;
+  throw new SdqError(
+    'bad-option',
+    `The experiment's "tasks" has no options of the task ${JSON.stringify(task)}: add it, as {} where it needs none.`,
+  );
+}
+
 /** Puts a value where a path of names with dots says. */
 function place(options: Record<string, unknown>, path: string, value: unknown): void {
   const names = path.split('.');
   if (names.some((name) => ['__proto__', 'constructor', 'prototype', ''].includes(name))) {
-    throw new SdqError('bad-option', `"${path}" in the experiment's grid is no option.`);
+    throw new SdqError('bad-option', `"${path}" in the experiment's grid or tasks is no option.`);
   }
   let group = options;
   for (const name of names.slice(0, -1)) {

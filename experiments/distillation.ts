@@ -1,23 +1,23 @@
 import type { Sweep } from '@sdq/pipeline';
+import { limits } from './shared/limits.ts';
+import { students, teacherCache } from './shared/students.ts';
 
 /**
- * What a student of xnli.ts should learn from its teacher, at 2 bits of weights: which losses, from which layers, with which
- * weights. Weights of losses in place of Att-KLD make each as large as Att-KLD's share in the first step.
+ * What a student should learn from its teacher, at 2 bits of weights: which losses, from which layers, with which weights.
+ * Weights of losses in place of Att-KLD make each as large as Att-KLD's share in the first step.
  */
 export default {
-  name: 'xnli-distillation',
+  name: 'distillation',
   base: {
-    task: 'XNLI',
-    data: '../shared/data/xglue',
-    teacher: 'runs/xnli-teachers/seed-0/teacher',
+    ...students,
     methods: ['sdq'],
-    trainLimit: 3000,
-    devLimit: 200,
     plan: 'w2a8',
     quantized: { learningRate: 1e-4 },
-    teacherCache: { bytes: 4_000_000_000 },
+    teacherCache,
   },
+  tasks: limits,
   grid: {
+    task: ['XNLI'],
     distillation: [
       { attention: 0 },
       { logits: 0 },
