@@ -9,7 +9,8 @@ const EPSILON = 1e-7;
  * The range whose clipped and coarsened histogram diverges least (Kullback and Leibler) from the values seen.
  *
  * For each threshold t, the histogram within [-t, t] with all that lies outside at its ends is compared with the same
- * merged into `quantizedBins` bins and spread out again. Source: Migacz 2017, "8-bit Inference with TensorRT", GTC.
+ * merged into `quantizedBins` bins and spread out again, over the bins that are not empty. Source: Migacz 2017, "8-bit
+ * Inference with TensorRT", GTC.
  */
 export class EntropyObserver extends HistogramObserver {
   readonly name = 'entropy';
@@ -55,7 +56,10 @@ export class EntropyObserver extends HistogramObserver {
   }
 }
 
-/** KL(p || q): p the bins [start, end) with the rest at its ends, q the same bins merged and spread out again. */
+/**
+ * KL(p || q): p the bins [start, end) with the rest at its ends, q the same bins merged and spread out again over those that
+ * are not empty in p.
+ */
 function coarseningDivergence(counts: Float64Array, start: number, end: number, merged: number): number {
   const size = end - start;
   const p = counts.slice(start, end);
@@ -72,7 +76,7 @@ function coarseningDivergence(counts: Float64Array, start: number, end: number, 
       sum += counts[start + i]!;
       if (p[i]! > 0) filled += 1;
     }
-    if (filled > 0) q.fill(sum / filled, from, to);
+    for (let i = from; i < to; i++) if (p[i]! > 0) q[i] = sum / filled;
   }
   // All lies outside: nothing is left to compare.
   if (!q.some((count) => count > 0)) return Infinity;
