@@ -1,5 +1,5 @@
-// Puts the addon that cargo built, and its sha256, into the package of this platform, which runs this when it is packed: the
-// files are never committed. What was built on another platform must lie there already.
+// Puts the addon that cargo built, its sha256 and the notices of its crates into the package of this platform, which runs
+// this when it is packed: the files are never committed. What was built on another platform must lie there already.
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const ADDON = 'sdq-kernels-cpu.node';
 const HASH = `${ADDON}.sha256`;
+const FILES = [ADDON, HASH, 'THIRD-PARTY-NOTICES.txt'];
 /** What the packages promise to run on; a newer machine's build may ask for more. */
 const NEWEST_GLIBC = 34;
 
@@ -14,14 +15,14 @@ const folder = process.cwd();
 const { name, os, cpu } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 const packed = join(folder, ADDON);
 if (os.includes(process.platform) && cpu.includes(process.arch)) {
-  for (const file of [ADDON, HASH]) {
+  for (const file of FILES) {
     const built = join(dirname(fileURLToPath(import.meta.url)), 'native', file);
     if (!existsSync(built))
       fail(`${built} is not there: build it by "node build-native.mjs", which needs Rust`);
     copyFileSync(built, join(folder, file));
   }
 }
-for (const file of [ADDON, HASH]) {
+for (const file of FILES) {
   if (!existsSync(join(folder, file))) {
     fail(`${join(folder, file)} is not there: it must be built on ${os} ${cpu}`);
   }

@@ -1,11 +1,14 @@
 import { defineConfig } from 'tsup';
 import { library } from '../../tooling/ci/tsup.ts';
+import { thirdPartyNotices } from '../../tooling/release/third-party-notices.mjs';
+import { copyBinding } from './copy-binding.mjs';
 
 export default defineConfig({
   ...(library() as object),
   // tfjs-node-gpu's JavaScript is bundled: depending on it would run its installer, which fetches a TensorFlow of 2022.
   noExternal: [/^@tensorflow\/tfjs-node-gpu/, 'google-protobuf'],
   esbuildPlugins: [
+    thirdPartyNotices(copyBinding()),
     {
       name: 'one tfjs-core',
       setup(build) {

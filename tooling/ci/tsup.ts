@@ -1,4 +1,5 @@
 import { defineConfig } from 'tsup';
+import { thirdPartyNotices } from '../release/third-party-notices.mjs';
 
 /** The build of one package: ESM with types, source maps, and no bundled dependencies. */
 export function library({ entry = ['src/index.ts'], dts = true }: { entry?: string[]; dts?: boolean } = {}) {
@@ -12,5 +13,6 @@ export function library({ entry = ['src/index.ts'], dts = true }: { entry?: stri
     sourcemap: true,
     clean: true,
     treeshake: true,
+    esbuildPlugins: [thirdPartyNotices()],
   });
 }
