@@ -1,4 +1,5 @@
-// A model as an HTTP service: POST /predict with { "texts": [...] }, GET /stats.
+// A model as an HTTP service: POST /predict with { "texts": [...] } gives { "results": [...] }, each with an answer or an
+// error of its own; GET /stats.
 import { loadEncoder } from '@sdq/pipeline';
 import fastify from 'fastify';
 
@@ -36,7 +37,7 @@ export async function service(folder, { logger = false, ...options } = {}) {
       if (!reply.raw.writableEnded) gone.abort(new Error('the client hung up'));
     });
     try {
-      return { answers: await encoder.predict(request.body.texts, { signal: gone.signal }) };
+      return { results: await encoder.predict(request.body.texts, { signal: gone.signal }) };
     } catch (error) {
       if (error.code !== 'unavailable') throw error;
       return reply.code(503).header('retry-after', '1').send({ error: error.message });

@@ -17,7 +17,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 // In a process of its own: the service runs on the built packages, as a user's does.
 const SCRIPT = `
   const { service } = await import('./service.mjs');
-  const app = await service(process.argv[1], { maxBatch: 1, maxWaiting: 1 });
+  const app = await service(process.argv[1], { maxBatch: 1, maxWaiting: 4 });
   const post = async (payload) => {
     const { statusCode, body } = await app.inject({ method: 'POST', url: '/predict', payload });
     return [statusCode, JSON.parse(body)];
@@ -43,7 +43,9 @@ it('answers, refuses what is malformed, and says when it is busy', () => {
   expect(status).toBe(0);
   const { one, bad, many, stats } = JSON.parse(stdout);
   expect(one[0]).toBe(200);
-  expect(one[1].answers.map(({ label }: { label: string }) => 'xyz'.includes(label))).toEqual([true, true]);
+  expect(
+    one[1].results.map(({ answer }: { answer: { label: string } }) => 'xyz'.includes(answer.label)),
+  ).toEqual([true, true]);
   expect(bad[0]).toBe(400);
   const codes = many.map(([code]: [number]) => code);
   expect(new Set(codes)).toEqual(new Set([200, 503]));

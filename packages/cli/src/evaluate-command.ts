@@ -7,6 +7,7 @@ import { writePredictions } from '@sdq/xglue';
 import { selectBackend } from './backend.ts';
 import { loadModel } from './load-model.ts';
 import type { CommonFlags } from './run-command.ts';
+import { splitFlag } from './split-flag.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 import { textTable } from './text-table.ts';
 
@@ -15,6 +16,7 @@ export interface EvaluateFlags extends CommonFlags {
   readonly task: string;
   readonly xglue: string;
   readonly against?: string;
+  readonly split?: string;
   readonly out?: string;
   readonly languages?: string[];
   readonly devLimit?: number;
@@ -26,10 +28,11 @@ export async function evaluateCommand(model: string, flags: EvaluateFlags): Prom
   const { name: task } = trainableTask(flags.task);
   const reporter = new TerminalReporter(process.stderr, flags.quiet);
   const { against, out, languages, devLimit, maxLength } = flags;
+  const split = splitFlag(flags.split ?? 'dev');
   if (out !== undefined) makeFolder(out);
   await selectBackend(flags.backend, reporter);
   const evaluation = await evaluate(
-    { model, task, data: flags.xglue, against, languages, devLimit, maxLength, load: loadModel },
+    { model, task, data: flags.xglue, split, against, languages, devLimit, maxLength, load: loadModel },
     reporter,
     (language, predictions) => {
       if (out !== undefined) {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadTokenizer } from '@sdq/models';
+import { loadTokenizer, readMaxLength, requireRows } from '@sdq/models';
 import { OnnxSession, QUANTIZED_FILE, WHOLE_FILE } from '@sdq/onnx';
 import { type EvaluatedModel, loadClassifier } from '@sdq/pipeline';
 import { EXPORT_FILE } from './export-file.ts';
@@ -14,15 +14,23 @@ export async function loadModel(folder: string): Promise<EvaluatedModel> {
   if (!isOnnxFolder(folder)) return loadClassifier(folder);
   const tokenizer = await loadTokenizer(folder);
   const session = await OnnxSession.open(folder);
-  const quantized = existsSync(join(folder, QUANTIZED_FILE));
-  const precision = readPrecision(folder);
-  return {
-    classify: session,
-    tokenizer,
-    head: session.head,
-    quantized,
-    ...(precision !== undefined && { precision }),
-  };
+  const { config, head } = session;
+  try {
+    requireRows(tokenizer, config, folder);
+    const precision = readPrecision(folder);
+    return {
+      classify: session,
+      tokenizer,
+      head,
+      quantized: existsSync(join(folder, QUANTIZED_FILE)),
+      maxLength: await readMaxLength(folder, config),
+      ...(precision !== undefined && { precision }),
+      close: () => session.close(),
+    };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
 }
 
 /** Whether a folder holds an exported ONNX model. */

@@ -67,11 +67,8 @@ export function program(): Command {
     .argument('<model>', "a model folder: a run's teacher or student, or what an export wrote")
     .requiredOption('--task <name>', 'the XGLUE task that the model was trained for')
     .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
-    .option(
-      '--languages <codes>',
-      'the dev languages to score, as en,de,... (default: all there are)',
-      listFlag,
-    )
+    .option('--split <name>', 'what to score: dev, test or train', 'dev')
+    .option('--languages <codes>', 'the languages to score, as en,de,... (default: all there are)', listFlag)
     .option('--against <model>', 'the model from before: test which languages lost or gained significantly')
     .option('--out <folder>', 'also write evaluation.json, evaluation.html and the prediction files there')
     .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)

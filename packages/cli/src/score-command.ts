@@ -1,8 +1,6 @@
-import { SdqError } from '@sdq/core';
-import { type SplitName, scorePredictions } from '@sdq/xglue';
+import { scorePredictions } from '@sdq/xglue';
+import { splitFlag } from './split-flag.ts';
 import { textTable } from './text-table.ts';
-
-const SPLITS: readonly string[] = ['train', 'dev', 'test'];
 
 /** `sdq score`: the official scores of prediction files. */
 export function scoreCommand(flags: {
@@ -13,16 +11,10 @@ export function scoreCommand(flags: {
   languages?: string[];
   json?: boolean;
 }): void {
-  if (!SPLITS.includes(flags.split)) {
-    throw new SdqError(
-      'bad-option',
-      `There is no split "${flags.split}": choose one of ${SPLITS.join(', ')}.`,
-    );
-  }
   const sheet = scorePredictions({
     gold: flags.gold,
     predictions: flags.predictions,
-    split: flags.split as SplitName,
+    split: splitFlag(flags.split),
     ...(flags.task && { tasks: flags.task }),
     ...(flags.languages && { languages: flags.languages }),
   });

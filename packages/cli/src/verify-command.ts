@@ -2,13 +2,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Reporter, SdqError } from '@sdq/core';
 import {
-  defaultMaxLength,
   devSets,
+  type EvaluatedModel,
   exampleEncoder,
   requireHead,
   sortLanguages,
+  textLength,
   trainableTask,
 } from '@sdq/pipeline';
+import type { Task } from '@sdq/xglue';
 import { type Agreement, AgreementCounter, compareOn } from './agreement.ts';
 import { selectBackend } from './backend.ts';
 import { loadModel } from './load-model.ts';
@@ -59,9 +61,29 @@ export async function verifyCommand(folder: string, flags: VerifyFlags): Promise
 
 /** As {@link verifyCommand}, on the backend that is set. */
 export async function verify(folder: string, flags: VerifyFlags, reporter: Reporter): Promise<Verification> {
-  const { against, languages, devLimit } = flags;
+  const { against } = flags;
   const task = trainableTask(flags.task);
-  const [reference, other] = [await loadModel(against), await loadModel(folder)];
+  const reference = await loadModel(against);
+  try {
+    const other = await loadModel(folder);
+    try {
+      return await compare(folder, flags, task, reference, other, reporter);
+    } finally {
+      await other.close();
+    }
+  } finally {
+    await reference.close();
+  }
+}
+
+async function compare(
+  folder: string,
+  { against, languages, devLimit, ...flags }: VerifyFlags,
+  task: Task,
+  reference: EvaluatedModel,
+  other: EvaluatedModel,
+  reporter: Reporter,
+): Promise<Verification> {
   const { head, tokenizer } = reference;
   requireHead(against, head, task);
   if (JSON.stringify(head) !== JSON.stringify(other.head)) {
@@ -74,7 +96,7 @@ export async function verify(folder: string, flags: VerifyFlags, reporter: Repor
   if (!tokenizers[0]!.equals(tokenizers[1]!)) {
     throw new SdqError('bad-checkpoint', `${folder} and ${against} have different tokenizers.`);
   }
-  const maxLength = flags.maxLength ?? defaultMaxLength(task.name);
+  const maxLength = textLength(task.name, flags.maxLength, reference.maxLength);
   const encode = exampleEncoder(tokenizer, head.labels, maxLength);
   const sets = devSets({ data: flags.xglue, task, labels: head.labels, languages, devLimit, encode });
   const total = new AgreementCounter();

@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-function sdq(args: readonly string[], input = '', env: Record<string, string> = {}) {
+function sdq(args: readonly string[], input: string | Buffer = '', env: Record<string, string> = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     input,
     encoding: 'utf8',
@@ -71,11 +71,43 @@ describe('sdq run, evaluate and predict', () => {
       ['predict', join(out, 'student'), '--json'],
       'the cow the milk\n\nthe star and the moon\n',
     );
-    const labels = predicted.stdout
+    const answers = predicted.stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line).label);
-    expect(labels).toEqual(['farm', 'sky']);
+      .map((line) => JSON.parse(line));
+    expect(answers.map(({ text }) => text)).toEqual(['the cow the milk', '', 'the star and the moon']);
+    expect([answers[0].label, answers[2].label]).toEqual(['farm', 'sky']);
+    expect(Object.keys(answers[0].probabilities)).toEqual(['farm', 'sea', 'sky']);
+  });
+
+  it('predict one line for each line, whatever it holds', () => {
+    const odd = [
+      'a cow',
+      '',
+      '\r',
+      'a\rb',
+      'a\u2028b\u0085c\vd',
+      '\0',
+      'cow '.repeat(3e5),
+      '\uFEFF',
+      '\t',
+      'x\ty\tz',
+    ];
+    const bytes = Buffer.concat([
+      Buffer.from(`${odd.join('\n')}\n`),
+      Buffer.from([0xff, 0xc3, 10]),
+      Buffer.from('end'),
+    ]);
+    for (const flags of [[], ['--json']]) {
+      const { status, stdout, stderr } = sdq(['predict', join(out, 'student'), ...flags], bytes);
+      expect(status).toBe(0);
+      // As Python's splitlines divides a text, which knows the most ends of lines.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: some of them are control characters
+      const lines = stdout.replace(/\n$/, '').split(/[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/);
+      expect(lines).toHaveLength(odd.length + 2);
+      expect(lines.at(-1)).toMatch(/end/);
+      expect(stderr).toMatch(/^sdq: Line 11 is not valid UTF-8: /);
+    }
   });
 
   it('compare runs side by side', () => {

@@ -7,6 +7,7 @@ import {
   listLanguages,
   NoteCounter,
   readSplit,
+  type SplitName,
   streamSplit,
   type Task,
   task,
@@ -34,11 +35,13 @@ export interface DevSet {
   chunks(): Iterable<DevChunk>;
 }
 
-/** Which dev sets to read, and how. */
+/** Which dev sets, or sets of another split, to read, and how. */
 export interface DevRequest {
   /** The folder that holds NC/, POS/, .... */
   readonly data: string;
   readonly task: Task;
+  /** `dev` if absent. */
+  readonly split?: SplitName | undefined;
   readonly labels: readonly string[];
   /** All languages that the folder has, if absent. */
   readonly languages?: readonly string[] | undefined;
@@ -68,6 +71,7 @@ export interface Dataset {
 
 /** What the two logits of a span head say. */
 const SPAN_LABELS = ['start', 'end'];
+const SPLITS: readonly SplitName[] = ['train', 'dev', 'test'];
 /** XGLUE has training text in one language. */
 const TRAIN_LANGUAGE = 'en';
 /** Examples in memory at a time, where a dev set is read as it is scored. */
@@ -148,7 +152,7 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
       ...(heldOut.length > 0
         ? []
         : ['The training set is too small to hold text out: ways to quantize are chosen on it.']),
-      ...missingLanguages(info, languages, dev),
+      ...missingLanguages(info, 'dev', languages, dev),
     ],
   };
 }
@@ -156,12 +160,13 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
 /** A sentence about the official languages that are not there, unless languages were chosen. */
 export function missingLanguages(
   { name, languages }: Task,
+  split: SplitName = 'dev',
   chosen: readonly string[] | undefined,
   found: ReadonlyMap<string, unknown>,
 ): string[] {
   const missing = languages.filter((language) => !found.has(language));
   if (chosen !== undefined || missing.length === 0) return [];
-  return [`${name} has no dev set here in ${missing.join(', ')}, which the official average has.`];
+  return [`${name} has no ${split} set here in ${missing.join(', ')}, which the official average has.`];
 }
 
 /**
@@ -171,10 +176,14 @@ export function missingLanguages(
  * @throws SdqError `path-not-found`; `unknown-name` for a language that the folder lacks; `empty-data`
  */
 export function devSets(request: DevRequest): ReadonlyMap<string, DevSet> {
-  const { data, task: info, labels, encode, onNote } = request;
-  const found = listLanguages(data, info.name, 'dev');
+  const { data, task: info, split = 'dev', labels, encode, onNote } = request;
+  const found = listLanguages(data, info.name, split);
   const languages = request.languages ?? found.map(({ language }) => language);
-  if (languages.length === 0) throw new SdqError('empty-data', `${data} has no dev set of ${info.name}.`);
+  if (languages.length === 0) {
+    const others = SPLITS.filter((other) => listLanguages(data, info.name, other).length > 0);
+    const hint = others.length > 0 ? `, only ${others.join(' and ')}` : ' in the layout that is read';
+    throw new SdqError('empty-data', `${data} has no ${split} set of ${info.name}${hint}.`);
+  }
   const size = info.kind === 'ranking' ? Number.POSITIVE_INFINITY : CHUNK_EXAMPLES;
   return new Map(
     languages.map((language) => {
@@ -183,7 +192,7 @@ export function devSets(request: DevRequest): ReadonlyMap<string, DevSet> {
           folder: data,
           task: info.name,
           language,
-          split: 'dev',
+          split,
           labels,
           ...(onNote && { onNote }),
         });

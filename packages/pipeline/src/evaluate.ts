@@ -1,5 +1,12 @@
 import type { Reporter } from '@sdq/core';
-import { type MetricName, NoteCounter, type PairedTest, type Predictions, type TaskName } from '@sdq/xglue';
+import {
+  type MetricName,
+  NoteCounter,
+  type PairedTest,
+  type Predictions,
+  type SplitName,
+  type TaskName,
+} from '@sdq/xglue';
 import {
   averageInterval,
   compareAverage,
@@ -18,7 +25,7 @@ import { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 import { mapValues } from './map-values.ts';
 import type { ExternalClassifier } from './predict.ts';
 import { type LanguageScores, meanScore } from './results.ts';
-import { defaultMaxLength } from './run-config.ts';
+import { textLength } from './run-config.ts';
 
 /** What to evaluate. */
 export interface EvaluationOptions {
@@ -29,11 +36,13 @@ export interface EvaluationOptions {
   readonly task: string;
   /** The folder that holds NC/, POS/, .... */
   readonly data: string;
-  /** The dev languages; all that the data has, if absent. */
+  /** Which split to score; `dev` if absent. */
+  readonly split?: SplitName | undefined;
+  /** The languages; all that the split has, if absent. */
   readonly languages?: readonly string[] | undefined;
   /** The first so many examples of each language. */
   readonly devLimit?: number | undefined;
-  /** Longer texts are cut to this many tokens; the task's default if absent. */
+  /** Longer texts are cut to this many tokens, or to what the model takes; the task's default if absent. */
   readonly maxLength?: number | undefined;
   /** Loads a model's folder; {@link loadClassifier} if absent. */
   readonly load?: ((folder: string) => Promise<EvaluatedModel>) | undefined;
@@ -61,7 +70,9 @@ export interface ModelScores {
   readonly averageInterval: Range95;
   /** The best and the worst language, and the gap. */
   readonly fairness: Fairness;
-  /** Examples that were longer than the evaluation's `maxLength` and were cut, by language. */
+  /** To how many tokens longer texts were cut. */
+  readonly maxLength: number;
+  /** Examples that were longer and were cut, by language. */
   readonly cut: Readonly<Record<string, number>>;
 }
 
@@ -69,8 +80,7 @@ export interface ModelScores {
 export interface Evaluation extends ModelScores {
   readonly task: TaskName;
   readonly metric: MetricName;
-  /** To how many tokens longer texts were cut. */
-  readonly maxLength: number;
+  readonly split: SplitName;
   /** Examples scored, by language. */
   readonly examples: Readonly<Record<string, number>>;
   /** Languages that the official benchmark does not have for this task. */
@@ -85,7 +95,7 @@ export interface Evaluation extends ModelScores {
 }
 
 /**
- * Scores a saved model on the dev sets of a task, in all languages, and compares it with another.
+ * Scores a saved model on the dev sets, or another split, of a task, in all languages, and compares it with another.
  *
  * @param onPredictions - told what the model predicts in each language
  * @throws SdqError as {@link loadClassifier} and the readers of `@sdq/xglue`; `bad-checkpoint` for a model of another
@@ -108,13 +118,13 @@ export async function evaluate(
   const evaluation = {
     task: task.name,
     metric: task.metric,
-    maxLength: options.maxLength ?? defaultMaxLength(task.name),
+    split: options.split ?? 'dev',
     ...own,
     examples: mapValues(languages, ({ examples }) => examples),
     unofficialLanguages: Object.keys(languages).filter((language) => !languages[language]!.official),
     remarks: [
       ...notes.sentences(),
-      ...missingLanguages(task, options.languages, new Map(Object.entries(languages))),
+      ...missingLanguages(task, options.split, options.languages, new Map(Object.entries(languages))),
     ],
   };
   if (options.against === undefined) return evaluation;
@@ -137,26 +147,25 @@ async function scoresOf(
   }
 > {
   const task = trainableTask(options.task);
-  const { data, languages, devLimit } = options;
-  const { classify, tokenizer, head, quantized, precision } = await (options.load ?? loadClassifier)(model);
-  requireHead(model, head, task);
-  const encode = exampleEncoder(tokenizer, head.labels, options.maxLength ?? defaultMaxLength(task.name));
-  const sets = devSets({ data, task, labels: head.labels, languages, devLimit, encode, onNote: notes.add });
+  const { data, split, languages, devLimit } = options;
+  const loaded = await (options.load ?? loadClassifier)(model);
+  const { classify, tokenizer, head, quantized, precision, close } = loaded;
+  const maxLength = textLength(task.name, options.maxLength, loaded.maxLength);
   const found: Record<string, LanguageEvaluation & { official: boolean }> = {};
   const started = performance.now();
   let [done, before] = [0, 0];
-  reporter.start(`scoring ${task.name}`, sets.size, 'languages');
   try {
+    requireHead(model, head, task);
+    const { labels } = head;
+    const encode = exampleEncoder(tokenizer, labels, maxLength);
+    const onNote = notes.add;
+    const sets = devSets({ data, task, split, labels, languages, devLimit, encode, onNote });
+    reporter.start(`scoring ${task.name}`, sets.size, 'languages');
     for (const [language, set] of sets) {
-      const evaluation = await evaluateLanguage(
-        classify,
-        { task, labels: head.labels },
-        language,
-        set,
-        (tokens) =>
-          reporter.progress(done, {
-            'tokens/s': (1000 * (before + tokens)) / (performance.now() - started),
-          }),
+      const evaluation = await evaluateLanguage(classify, { task, labels }, language, set, (tokens) =>
+        reporter.progress(done, {
+          'tokens/s': (1000 * (before + tokens)) / (performance.now() - started),
+        }),
       );
       onPredictions(language, evaluation.predictions);
       found[language] = { ...evaluation, predictions: [], official: set.official };
@@ -165,12 +174,14 @@ async function scoresOf(
     }
   } finally {
     reporter.stop();
+    await close();
   }
   const scores = mapValues(found, ({ score }) => score);
   const tallies = mapValues(found, ({ tally }) => tally);
   return {
     model,
     quantized,
+    maxLength,
     ...(precision !== undefined && { precision }),
     scores,
     average: meanScore(scores),

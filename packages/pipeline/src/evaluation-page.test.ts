@@ -14,7 +14,7 @@ const model = {
 } as const;
 const evaluation: Evaluation = {
   ...model,
-  ...{ task: 'NC', metric: 'accuracy', maxLength: 64, examples: { en: 100 } },
+  ...{ task: 'NC', metric: 'accuracy', split: 'dev', maxLength: 64, examples: { en: 100 } },
   ...{ unofficialLanguages: [], remarks: [] },
 };
 

@@ -1,12 +1,12 @@
 import { SdqError } from '@sdq/core';
-import { loadCheckpoint, loadTokenizer } from '@sdq/models';
+import { loadCheckpoint, loadTokenizer, readMaxLength, requireRows } from '@sdq/models';
 import { streamSplit, type Task } from '@sdq/xglue';
 import type { Batch } from './batches.ts';
 import { calibrationBatches } from './calibration-batches.ts';
 import { exampleEncoder, headKind, trainableTask } from './dataset.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import { type EncoderModel, tensorsFrom } from './encoder-model.ts';
-import { defaultMaxLength } from './run-config.ts';
+import { textLength } from './run-config.ts';
 
 /** A fine-tuned fp32 model and the data of its task. */
 export interface FineTunedOptions {
@@ -45,8 +45,10 @@ export async function loadFineTuned(options: FineTunedOptions): Promise<FineTune
       `${options.model} has ${head ? `a head for ${head.kind}` : 'no head'}, but ${task.name} needs one for ${headKind(task)}: fine-tune it first with "sdq run".`,
     );
   }
-  const maxLength = options.maxLength ?? defaultMaxLength(task.name);
-  const encode = exampleEncoder(await loadTokenizer(options.model), head.labels, maxLength);
+  const tokenizer = await loadTokenizer(options.model);
+  requireRows(tokenizer, config, options.model);
+  const limit = await readMaxLength(options.model, config);
+  const encode = exampleEncoder(tokenizer, head.labels, textLength(task.name, options.maxLength, limit));
   const calibration = (batches: number) => {
     const examples: EncodedExample[] = [];
     const { labels } = head;

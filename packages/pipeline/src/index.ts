@@ -1,7 +1,15 @@
 export { type Analysis, attentionFinding, type PlaceError, placeErrors } from './analysis.ts';
 export { analysisPage, placeTable, sensitivityTable, studentName } from './analysis-page.ts';
 export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
-export { answerTexts, type TextAnswer, type TextInput } from './answer-texts.ts';
+export {
+  answerTexts,
+  type LabelProbabilities,
+  type ProbableAnswer,
+  type TextAnswer,
+  type TextError,
+  type TextInput,
+  type TextResult,
+} from './answer-texts.ts';
 export { type Batch, groupByTokens, packBatch } from './batches.ts';
 export {
   type BudgetOptions,
@@ -105,6 +113,7 @@ export {
   type RunConfig,
   type RunOptions,
   resolveRunConfig,
+  textLength,
 } from './run-config.ts';
 export { goldExamples, versionTallies } from './run-predictions.ts';
 export { loadSavedModel, type SavedModel } from './saved-model.ts';

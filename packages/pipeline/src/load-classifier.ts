@@ -1,6 +1,5 @@
-import { type Head, loadTokenizer, type Tokenizer } from '@sdq/models';
-import type { Classifier } from './encoder-model.ts';
-import { floatClassifier, tensorsFrom } from './encoder-model.ts';
+import { type Head, loadTokenizer, readMaxLength, requireRows, type Tokenizer } from '@sdq/models';
+import { type Classifier, disposeModel, floatClassifier, tensorsFrom } from './encoder-model.ts';
 import { precisionOf, precisionText } from './precision.ts';
 import { loadSavedModel } from './saved-model.ts';
 import { quantizedClassifier } from './student.ts';
@@ -14,6 +13,10 @@ export interface LoadedClassifier {
   readonly quantized: boolean;
   /** In which numbers its weights and inputs are, in words; absent where the model does not tell. */
   readonly precision?: string;
+  /** The most tokens that a text may have, special tokens included. */
+  readonly maxLength: number;
+  /** Frees the model's memory; it classifies no longer then. */
+  close(): Promise<void>;
 }
 
 /**
@@ -24,17 +27,15 @@ export interface LoadedClassifier {
 export async function loadClassifier(folder: string): Promise<LoadedClassifier> {
   const tokenizer = await loadTokenizer(folder);
   const saved = await loadSavedModel(folder);
+  const { config, head } = saved;
+  requireRows(tokenizer, config, folder);
   const precision = precisionText(precisionOf(saved));
+  const shared = { tokenizer, head, precision, maxLength: await readMaxLength(folder, config) };
   if ('weights' in saved) {
-    return {
-      classify: quantizedClassifier(saved).classify,
-      tokenizer,
-      head: saved.head,
-      quantized: true,
-      precision,
-    };
+    const { classify, dispose } = quantizedClassifier(saved);
+    return { ...shared, classify, quantized: true, close: async () => dispose() };
   }
-  const { config, head, tensors } = saved;
-  const model = { config, head, parameters: tensorsFrom(tensors) };
-  return { classify: floatClassifier(model), tokenizer, head, quantized: false, precision };
+  const model = { config, head, parameters: tensorsFrom(saved.tensors) };
+  const close = async () => disposeModel(model);
+  return { ...shared, classify: floatClassifier(model), quantized: false, close };
 }

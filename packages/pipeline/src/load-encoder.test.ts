@@ -42,7 +42,7 @@ it.each(Object.entries(inputs))('answers as the model does in the same thread: %
   const encoder = await load(name);
   const found = await encoder.predict(texts);
   expect(found).toEqual(await answerTexts(await loadClassifier(at(name)), texts));
-  expect(found[0]!.kind).toBe(encoder.head.kind);
+  expect(found.map((one) => 'answer' in one && one.answer.kind)).toEqual(texts.map(() => encoder.head.kind));
   expect(encoder.quantized).toBe(false);
 });
 
@@ -54,7 +54,7 @@ it('puts the texts of calls that come together into batches, and each answer whe
   );
   const found = await Promise.all(calls.map((texts) => encoder.predict(texts)));
   found.forEach((answers, i) => {
-    expect(answers.map((answer) => answer.kind === 'token-classification' && answer.words)).toEqual(
+    expect(answers.map((one) => 'answer' in one && 'words' in one.answer && one.answer.words)).toEqual(
       calls[i]!.map((text) => text.split(' ')),
     );
   });
@@ -68,11 +68,35 @@ it('puts the texts of calls that come together into batches, and each answer whe
 });
 
 it('refuses texts while too many wait, and answers those that do', async () => {
-  const encoder = await load('topics', { maxBatch: 1, maxWaiting: 2 });
+  const encoder = await load('topics', { maxBatch: 1, maxWaiting: 3 });
   const first = encoder.predict(['cow', 'star', 'moon']);
-  await expect(encoder.predict(['wave'])).rejects.toMatchObject({ code: 'unavailable' });
+  // One is in the worker, two wait: of two more one would be too many.
+  await expect(encoder.predict(['wave', 'boat'])).rejects.toMatchObject({ code: 'unavailable' });
+  const second = encoder.predict(['wave']);
   expect(await first).toHaveLength(3);
-  expect(await encoder.predict(['wave'])).toHaveLength(1);
+  expect(await second).toHaveLength(1);
+  await expect(encoder.predict(['a', 'b', 'c', 'd'])).rejects.toThrow(
+    '4 texts at once are more than the 3 that may wait',
+  );
+  expect(encoder.stats()).toMatchObject({ answered: 4, waiting: 0 });
+});
+
+it.each(Object.keys(inputs))('a text that has no answer fails no other text, nor call: %s', async (name) => {
+  const encoder = await load(name);
+  // The model takes 32 tokens.
+  const long = 'cow '.repeat(5000);
+  const bad = [null, 7, {}, { text: 'a' }, { question: 'a', context: null }] as unknown as string[];
+  const [mixed, own] = await Promise.all([
+    encoder.predict(['the cow', ...bad, { question: long, context: long }, long]),
+    encoder.predict(['the cow']),
+  ]);
+  expect(mixed.map((one) => ('answer' in one ? (one.answer.cut ?? 'whole') : one.error.code))).toEqual([
+    'whole',
+    ...bad.map(() => 'bad-data'),
+    true,
+    true,
+  ]);
+  expect(own[0]).toEqual(mixed[0]);
 });
 
 it('drops the texts of a call that is aborted', async () => {

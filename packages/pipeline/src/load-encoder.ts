@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { SdqError } from '@sdq/core';
 import { type Head, isQuantizedModel, readConfig } from '@sdq/models';
 import { Piscina } from 'piscina';
-import type { TextAnswer, TextInput } from './answer-texts.ts';
+import type { TextInput, TextResult } from './answer-texts.ts';
 import { noHead } from './saved-model.ts';
 import type { ServingReply, ServingWorkerData } from './serving-worker.ts';
 
@@ -13,7 +13,7 @@ export interface LoadEncoderOptions {
   readonly workers?: number;
   /** Texts that a worker takes at once, > 0. */
   readonly maxBatch?: number;
-  /** While so many texts wait, further ones are refused, > 0. */
+  /** A call is refused when more texts than this would wait with its own, > 0. */
   readonly maxWaiting?: number;
   /** The address of a module that each worker imports first, to set its tensor backend: `import.meta.resolve('./setup.js')`. */
   readonly setup?: string;
@@ -37,12 +37,12 @@ export interface ServedEncoder {
   /** Whether its weights are integers. */
   readonly quantized: boolean;
   /**
-   * What the model says of each text.
+   * What the model says of each text, or why it says nothing: an error of one text is that text's alone.
    *
-   * @throws SdqError `unavailable` when too many texts wait (try again later) or the model was closed; the signal's reason
-   * when it is aborted: texts that still wait are not computed then
+   * @throws SdqError `unavailable` when too many texts would wait (try again later, or with fewer) or the model was closed;
+   * the signal's reason when it is aborted: texts that still wait are not computed then
    */
-  predict(texts: readonly TextInput[], options?: { readonly signal?: AbortSignal }): Promise<TextAnswer[]>;
+  predict(texts: readonly TextInput[], options?: { readonly signal?: AbortSignal }): Promise<TextResult[]>;
   stats(): ServingStats;
   /** Answers what waits, and ends the workers. */
   close(): Promise<void>;
@@ -51,7 +51,7 @@ export interface ServedEncoder {
 /** A text that waits. */
 interface Waiting {
   readonly input: TextInput;
-  readonly answer: (found: TextAnswer) => void;
+  readonly answer: (found: TextResult) => void;
   readonly fail: (error: unknown) => void;
 }
 
@@ -71,10 +71,10 @@ const NANOSECONDS_A_MS = 1e6;
  *
  * async function label(folder: string, texts: string[], signal: AbortSignal) {
  *   const encoder = await loadEncoder(folder);
- *   const answers = await encoder.predict(texts, { signal });
+ *   const results = await encoder.predict(texts, { signal });
  *   console.log(encoder.stats().latencyMs.p99);
  *   await encoder.close();
- *   return answers;
+ *   return results.map((result) => ('answer' in result ? result.answer : result.error.message));
  * }
  * ```
  */
@@ -96,7 +96,7 @@ export async function loadEncoder(folder: string, options: LoadEncoderOptions = 
   });
   try {
     // A model that does not load is the caller's to know now, not at the first text.
-    answersOf(await pool.run([]));
+    resultsOf(await pool.run([]));
   } catch (error) {
     await pool.destroy();
     throw error;
@@ -124,19 +124,17 @@ class Service implements ServedEncoder {
   async predict(
     texts: readonly TextInput[],
     { signal }: { readonly signal?: AbortSignal } = {},
-  ): Promise<TextAnswer[]> {
+  ): Promise<TextResult[]> {
     signal?.throwIfAborted();
     if (this.closing) throw new SdqError('unavailable', 'The model was closed: load it again.');
-    if (this.queue.length >= this.maxWaiting) {
-      throw new SdqError('unavailable', `${this.queue.length} texts wait already: try again later.`);
-    }
+    this.requireRoom(texts.length);
     const started = performance.now();
     const own = new Set<Waiting>();
     let abort: (() => void) | undefined;
     try {
       const answers = texts.map(
         (input) =>
-          new Promise<TextAnswer>((answer, fail) => {
+          new Promise<TextResult>((answer, fail) => {
             const waiting = { input, answer, fail };
             own.add(waiting);
             this.queue.push(waiting);
@@ -177,6 +175,19 @@ class Service implements ServedEncoder {
     await this.pool.close();
   }
 
+  /** The texts of the call count: else one call could hold the workers for as long as it likes. */
+  private requireRoom(texts: number): void {
+    const { queue, maxWaiting } = this;
+    if (texts > maxWaiting) {
+      throw new SdqError(
+        'unavailable',
+        `${texts} texts at once are more than the ${maxWaiting} that may wait: send them in several calls.`,
+      );
+    }
+    if (queue.length + texts <= maxWaiting) return;
+    throw new SdqError('unavailable', `${queue.length} texts wait already: try again later.`);
+  }
+
   private dispatch(): void {
     while (this.running < this.workers && this.queue.length > 0) {
       const batch = this.queue.splice(0, this.maxBatch);
@@ -185,9 +196,9 @@ class Service implements ServedEncoder {
       this.pool
         .run(batch.map(({ input }) => input))
         .then((reply) => {
-          const answers = answersOf(reply);
+          const results = resultsOf(reply);
           this.answered += batch.length;
-          for (const [i, { answer }] of batch.entries()) answer(answers[i]!);
+          for (const [i, { answer }] of batch.entries()) answer(results[i]!);
         })
         .catch((error) => {
           for (const { fail } of batch) fail(error);
@@ -200,8 +211,8 @@ class Service implements ServedEncoder {
   }
 }
 
-function answersOf(reply: ServingReply): TextAnswer[] {
-  if ('answers' in reply) return reply.answers;
+function resultsOf(reply: ServingReply): TextResult[] {
+  if ('results' in reply) return reply.results;
   throw reply.code ? new SdqError(reply.code, reply.message) : new Error(reply.message);
 }
 

@@ -1,7 +1,7 @@
-import { yieldToEvents } from '@sdq/core';
+import { SdqError, yieldToEvents } from '@sdq/core';
 import type { EncoderBatch } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
-import { type Batch, groupByTokens, packBatch } from './batches.ts';
+import { groupByTokens, packBatch } from './batches.ts';
 import type { EncodedExample } from './encoded-example.ts';
 import type { Classifier } from './encoder-model.ts';
 import { bestSpans, type Span } from './spans.ts';
@@ -15,11 +15,21 @@ export interface ExternalClassifier {
   ): Promise<{ readonly shape: readonly [rows: number, columns: number]; readonly data: Float32Array }>;
 }
 
+/** What a model says of one example. */
+export interface ExampleLogits {
+  /** Which example this is. */
+  readonly example: number;
+  /** Row by row: one row for an example of texts; for one of words, or a window, a row a token. */
+  readonly logits: Float32Array;
+  readonly columns: number;
+}
+
 /**
  * The class of each example (a list of one), or of each of its words; -1 for a word that was cut off.
  *
  * @param classify - runs inside `tf.tidy`
  * @param onTokens - told after each batch how many tokens are done
+ * @throws SdqError `bad-value` when a logit is not finite: a class chosen by it would say nothing
  */
 export async function predictClasses(
   classify: Classifier | ExternalClassifier,
@@ -27,15 +37,11 @@ export async function predictClasses(
   onTokens: (tokens: number) => void = () => {},
 ): Promise<Int32Array[]> {
   const predictions = new Array<Int32Array>(examples.length);
-  for await (const { batch, logits, columns } of classified(classify, examples, onTokens)) {
+  for await (const { example, logits, columns } of exampleLogits(classify, examples, onTokens)) {
+    requireFiniteLogits(logits);
     const classes = rowArgMax(logits, columns);
-    batch.examples.forEach((example, i) => {
-      const { firstPiece } = examples[example]!;
-      const first = batch.offsets[i]!;
-      predictions[example] = firstPiece
-        ? firstPiece.map((row) => (row < 0 ? -1 : classes[first + row]!))
-        : classes.slice(i, i + 1);
-    });
+    const { firstPiece } = examples[example]!;
+    predictions[example] = firstPiece ? firstPiece.map((row) => (row < 0 ? -1 : classes[row]!)) : classes;
   }
   return predictions;
 }
@@ -46,6 +52,7 @@ export async function predictClasses(
  * @param classify - runs inside `tf.tidy`
  * @param windows - examples with a `window`
  * @param onTokens - told after each batch how many tokens are done
+ * @throws SdqError `bad-value` when a logit is not finite
  */
 export async function predictSpans(
   classify: Classifier | ExternalClassifier,
@@ -53,30 +60,48 @@ export async function predictSpans(
   onTokens: (tokens: number) => void = () => {},
 ): Promise<Span[][]> {
   const predictions = new Array<Span[]>(windows.length);
-  for await (const { batch, logits } of classified(classify, windows, onTokens)) {
-    batch.examples.forEach((example, i) => {
-      const own = logits.subarray(2 * batch.offsets[i]!, 2 * batch.offsets[i + 1]!);
-      predictions[example] = bestSpans(own, windows[example]!.window!);
-    });
+  for await (const { example, logits } of exampleLogits(classify, windows, onTokens)) {
+    requireFiniteLogits(logits);
+    predictions[example] = bestSpans(logits, windows[example]!.window!);
   }
   return predictions;
 }
 
-async function* classified(
+/**
+ * The logits of each example, in the order in which they are computed: batches of like length.
+ *
+ * @param classify - runs inside `tf.tidy`
+ * @param onTokens - told after each batch how many tokens are done
+ */
+export async function* exampleLogits(
   classify: Classifier | ExternalClassifier,
   examples: readonly EncodedExample[],
-  onTokens: (tokens: number) => void,
-): AsyncGenerator<{ readonly batch: Batch; readonly logits: Float32Array; readonly columns: number }> {
+  onTokens: (tokens: number) => void = () => {},
+): AsyncGenerator<ExampleLogits> {
   let tokens = 0;
   const lengths = examples.map(({ ids }) => ids.length);
   for (const group of groupByTokens(lengths, TOKENS_PER_BATCH)) {
     const batch = packBatch(examples, group);
     const { columns, values } = await logitsOfBatch(classify, batch);
-    yield { batch, logits: values, columns };
+    for (const [i, example] of batch.examples.entries()) {
+      const { firstPiece, window } = examples[example]!;
+      const [from, to] = firstPiece || window ? [batch.offsets[i]!, batch.offsets[i + 1]!] : [i, i + 1];
+      yield { example, logits: values.subarray(columns * from, columns * to), columns };
+    }
     tokens += batch.ids.length;
     onTokens(tokens);
     await yieldToEvents();
   }
+}
+
+/** @throws SdqError `bad-value` when a logit is not finite */
+export function requireFiniteLogits(logits: Float32Array): void {
+  const bad = logits.find((value) => !Number.isFinite(value));
+  if (bad === undefined) return;
+  throw new SdqError(
+    'bad-value',
+    `The model gave the logit ${bad} for a text: its weights overflow or are damaged, so it has no answer.`,
+  );
 }
 
 /** The logits of a batch, row by row: {@link Classifier} says of what. */

@@ -108,6 +108,16 @@ export function defaultMaxLength(task: string): number {
 }
 
 /**
+ * To how many tokens a model's texts are cut: as many as were asked for, or the task's default, and no more than the
+ * model takes.
+ *
+ * @param limit - the most tokens that the model takes
+ */
+export function textLength(task: string, asked: number | undefined, limit: number): number {
+  return Math.min(asked ?? defaultMaxLength(task), limit);
+}
+
+/**
  * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
  *
  * @param plugins - what the plug-ins that the options name bring: {@link loadPlugins}

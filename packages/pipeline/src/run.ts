@@ -1,16 +1,20 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
-import { Random, type Reporter, SdqError } from '@sdq/core';
+import { listed, Random, type Reporter, SdqError } from '@sdq/core';
 import {
+  type Checkpoint,
   type Head,
   loadCheckpoint,
   loadQuantizedModel,
   loadTokenizer,
   type QuantizedModel,
+  readConfig,
+  readMaxLength,
+  requireRows,
   saveModel,
   saveQuantizedModel,
   withHead,
+  withLabels,
   writeFileAtomically,
 } from '@sdq/models';
 import { createPlan, type ResolvedPlan, resolvePlan, type SiteRanges, sitesOf } from '@sdq/quantizers';
@@ -105,7 +109,11 @@ export async function run(
   const plugins = await loadPlugins(config.plugins ?? []);
   createPlan(config.plan, plugins.quantizers);
   const tokenizer = await loadTokenizer(config.model);
-  const dataset = loadDataset(config, tokenizer);
+  const start = config.teacher ?? config.model;
+  const encoder = (await readConfig(start)).config;
+  requireRows(tokenizer, encoder, config.model);
+  const maxLength = Math.min(config.maxLength, await readMaxLength(start, encoder));
+  const dataset = loadDataset({ ...config, maxLength }, tokenizer);
   const folder = RunFolder.open(config.out, config, plugins);
   const told = environment.tensorBoard ? tensorBoardReporter(reporter, folder.file('tensorboard')) : reporter;
   return new Run(config, plugins, dataset, folder, folder.reporter(told), environment).all();
@@ -151,8 +159,8 @@ class Run {
     const done = this.folder.finished('teacher');
     const { teacher: given } = this.config;
     const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : (given ?? this.config.model));
-    if (given !== undefined && !done) this.requireTeacher(given, loaded.head);
-    const checkpoint = withHead(loaded, this.head, new Random(this.config.seed).fork('head'));
+    const start = given === undefined || done ? loaded : this.givenTeacher(given, loaded);
+    const checkpoint = withHead(start, this.head, new Random(this.config.seed).fork('head'));
     requireDistillable(this.config.methods, this.config.distillation, checkpoint.config, this.plugins.losses);
     // Only now: a checkpoint that cannot be read leaves no folder behind.
     await this.folder.create();
@@ -161,9 +169,9 @@ class Run {
       this.reporter.message('The fine-tuned teacher is there already: going on from it.');
       return { config: checkpoint.config, head: this.head, parameters };
     }
-    const start: EncoderModel = { config: checkpoint.config, head: this.head, parameters };
+    const untrained: EncoderModel = { config: checkpoint.config, head: this.head, parameters };
     const started = performance.now();
-    const { model, training } = given !== undefined ? { model: start } : await this.fineTuned(start);
+    const { model, training } = given !== undefined ? { model: untrained } : await this.fineTuned(untrained);
     await saveModel(this.folder.file('teacher'), {
       config: model.config,
       head: model.head,
@@ -200,13 +208,24 @@ class Run {
     return tuned;
   }
 
-  /** Checks that a model that was fine-tuned before has the head that the task needs. */
-  private requireTeacher(folder: string, head: Head | undefined): void {
-    if (head?.kind === this.head.kind && isDeepStrictEqual(head.labels, this.head.labels)) return;
-    throw new SdqError(
-      'bad-checkpoint',
-      `${folder} is no teacher for ${this.dataset.task.name}: its head must be for ${this.head.kind} with the labels ${this.head.labels.join(', ')}.`,
-    );
+  /** A model that was fine-tuned before, with the head that the task needs: its labels are matched by name. */
+  private givenTeacher(folder: string, loaded: Checkpoint): Checkpoint {
+    const { task, labels } = this.dataset;
+    if (loaded.head?.kind !== this.head.kind) {
+      const found = loaded.head === undefined ? 'no head' : `a head for ${loaded.head.kind}`;
+      throw new SdqError(
+        'bad-checkpoint',
+        `${folder} is no teacher for ${task.name}: it has ${found}, and needs one for ${this.head.kind}.`,
+      );
+    }
+    const { unused, ...teacher } = withLabels(loaded, labels, folder);
+    if (unused.length > 0) {
+      const which = listed(unused);
+      this.reporter.message(
+        `The task has none of these labels of the teacher, which are left out: ${which}.`,
+      );
+    }
+    return teacher;
   }
 
   /** Quantizes after training by one recipe. */

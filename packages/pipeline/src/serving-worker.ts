@@ -1,7 +1,7 @@
 import { workerData } from 'node:worker_threads';
 import { SdqError, type SdqErrorCode } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
-import { answerTexts, type TextAnswer, type TextInput } from './answer-texts.ts';
+import { answerTexts, type TextInput, type TextResult } from './answer-texts.ts';
 import { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 
 /** What a worker of `loadEncoder` is told. */
@@ -13,7 +13,7 @@ export interface ServingWorkerData {
 
 /** What a worker answers; errors are data, since they lose their class on the way between threads. */
 export type ServingReply =
-  | { readonly answers: TextAnswer[] }
+  | { readonly results: TextResult[] }
   | { readonly code: SdqErrorCode | undefined; readonly message: string };
 
 let loaded: Promise<LoadedClassifier> | undefined;
@@ -22,7 +22,7 @@ let loaded: Promise<LoadedClassifier> | undefined;
 export default async function serve(inputs: readonly TextInput[]): Promise<ServingReply> {
   try {
     loaded ??= load(workerData as ServingWorkerData);
-    return { answers: await answerTexts(await loaded, inputs) };
+    return { results: await answerTexts(await loaded, inputs) };
   } catch (error) {
     return { code: error instanceof SdqError ? error.code : undefined, message: (error as Error).message };
   }

@@ -89,8 +89,12 @@ export function bestSpans(logits: ArrayLike<number>, window: SpanWindow, count =
 }
 
 /** The best answers over all windows of one question, best first, each part of the context once. */
-export function bestAnswers(context: string, windows: readonly (readonly Span[])[], count = BEST): Answer[] {
-  const found = new Map<string, Span>();
+export function bestAnswers<S extends Span>(
+  context: string,
+  windows: readonly (readonly S[])[],
+  count = BEST,
+): (S & Answer)[] {
+  const found = new Map<string, S>();
   for (const span of windows.flat()) {
     const key = `${span.start} ${span.end}`;
     const known = found.get(key);
