@@ -21,6 +21,7 @@ function sdq(args: readonly string[], input: string | Buffer = '', env: Record<s
   const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
     input,
     encoding: 'utf8',
+    maxBuffer: 2 ** 26,
     env: { ...process.env, ...env },
   });
   return { status, stdout, stderr };
