@@ -10,6 +10,7 @@ import { compactRows } from './row-compaction.ts';
 import { warmupCosine, warmupLinear } from './schedule.ts';
 import type { TrainingRecipe } from './training-recipe.ts';
 import type { TrainingStep } from './training-steps.ts';
+import type { WeightAverage } from './weight-average.ts';
 
 /** The loss of one batch: the sum to descend, and its parts for the log. */
 export interface StepLoss {
@@ -71,6 +72,7 @@ export class StepRunner<P = unknown> {
     private readonly request: StepRequest<P>,
     private readonly totalSteps: number,
     private readonly random: Random,
+    private readonly average?: WeightAverage,
   ) {
     const { layerDecay } = request.recipe;
     this.rateOf = layerDecay < 1 ? layerRates(request.variables.keys(), layerDecay) : undefined;
@@ -117,10 +119,14 @@ export class StepRunner<P = unknown> {
       if (!Number.isFinite(norm)) throw this.notFinite('gradient', norm, index, batches, gradients);
       const options = this.options(index, norm, batches.length);
       const { [sparse ?? '']: rowGradients, ...dense } = gradients;
-      this.optimizer.step(dense, Object.fromEntries(variables), options);
-      if (compacted && rowGradients) {
-        this.optimizer.stepRows(sparse!, compacted.rowIds, rowGradients, table, options);
-      }
+      const change = () => {
+        this.optimizer.step(dense, Object.fromEntries(variables), options);
+        if (compacted && rowGradients) {
+          this.optimizer.stepRows(sparse!, compacted.rowIds, rowGradients, table, options);
+        }
+      };
+      if (this.average) this.average.update(change, compacted?.rowIds);
+      else change();
       return { ...meanLoss(losses), gradientNorm: norm, learningRate: options.learningRate };
     } finally {
       tf.dispose(gradients);

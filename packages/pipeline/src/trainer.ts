@@ -110,8 +110,9 @@ class Training<P> {
     const random = new Random(seed).fork(stage);
     const lengths = examples.map(({ ids }) => ids.length);
     this.steps = planSteps(lengths, recipe, random);
-    this.runner = new StepRunner(request, this.steps.length, random);
-    this.average = recipe.emaDecay > 0 ? new WeightAverage(variables, recipe.emaDecay) : undefined;
+    const { emaDecay } = recipe;
+    this.average = emaDecay > 0 ? new WeightAverage(variables, emaDecay, request.sparse) : undefined;
+    this.runner = new StepRunner(request, this.steps.length, random, this.average);
     this.files = checkpoints && {
       last: join(checkpoints.folder, 'last.safetensors'),
       best: join(checkpoints.folder, 'best.safetensors'),
@@ -150,7 +151,6 @@ class Training<P> {
     const step = this.steps[progress.step]!;
     const started = performance.now();
     const figures = this.runner.take(step, progress.step);
-    this.average?.update();
     progress.step += 1;
     progress.tokens += step.batches.flat().reduce((sum, i) => sum + examples[i]!.ids.length, 0);
     progress.seconds += (performance.now() - started) / 1000;
@@ -227,9 +227,7 @@ class Training<P> {
     const started = performance.now();
     const optimizer = this.runner.optimizer.state();
     const arrays = new Map<string, SafetensorsValue>(this.weights());
-    for (const [name, tensor] of this.average?.tensors ?? []) {
-      arrays.set(AVERAGES + name, { shape: tensor.shape, data: tensor.dataSync() as Float32Array });
-    }
+    for (const [name, value] of this.average?.state() ?? []) arrays.set(AVERAGES + name, value);
     for (const [name, data] of Object.entries(optimizer.arrays)) {
       arrays.set(MOMENTS + name, { shape: [data.length], data } as SafetensorsValue);
     }
@@ -263,16 +261,15 @@ class Training<P> {
       );
     }
     this.restoreWeights(saved);
-    if (this.average) {
-      this.average.restore(
-        new Map([...this.request.variables.keys()].map((name) => [name, tensorOf(saved, AVERAGES + name)])),
-      );
-    }
-    const moments = [...saved.arrays].filter(([name]) => name.startsWith(MOMENTS));
+    const within = (part: string) =>
+      [...saved.arrays]
+        .filter(([name]) => name.startsWith(part))
+        .map(([name, value]) => [name.slice(part.length), value] as const);
+    this.average?.restore(new Map(within(AVERAGES)), progress.step);
     this.runner.optimizer.restore({
       step: optimizerStep,
       arrays: Object.fromEntries(
-        moments.map(([name, { data }]) => [name.slice(MOMENTS.length), data as Float32Array | Int32Array]),
+        within(MOMENTS).map(([name, { data }]) => [name, data as Float32Array | Int32Array]),
       ),
     });
     this.progress = { ...this.progress, ...progress };

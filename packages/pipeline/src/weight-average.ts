@@ -1,4 +1,7 @@
+import { SdqError } from '@sdq/core';
+import type { SafetensorsValue } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
+import { RowAverage } from './row-average.ts';
 
 /**
  * The exponential moving average of weights over the steps of training: a = decay * a + (1 - decay) * w, from the weights
@@ -6,17 +9,31 @@ import * as tf from '@tensorflow/tfjs';
  */
 export class WeightAverage {
   private readonly averages: Map<string, tf.Tensor>;
+  private readonly dense: ReadonlyMap<string, tf.Variable>;
+  private readonly rows: RowAverage | undefined;
 
+  /** @param sparse - the table of which a step changes a few rows only */
   constructor(
-    private readonly variables: ReadonlyMap<string, tf.Variable>,
+    variables: ReadonlyMap<string, tf.Variable>,
     private readonly decay: number,
+    private readonly sparse?: string,
   ) {
-    this.averages = new Map([...variables].map(([name, variable]) => [name, copyOf(variable)]));
+    const table = sparse === undefined ? undefined : variables.get(sparse);
+    this.rows = table && new RowAverage(table, decay);
+    this.dense = new Map([...variables].filter(([, variable]) => variable !== table));
+    this.averages = new Map([...this.dense].map(([name, variable]) => [name, copyOf(variable)]));
   }
 
-  /** Takes in the weights as they are now. */
-  update(): void {
-    for (const [name, variable] of this.variables) {
+  /**
+   * Takes in the weights as a step leaves them.
+   *
+   * @param change - takes the step
+   * @param rowIds - the rows of the sparse table that it changes
+   */
+  update(change: () => void, rowIds: Int32Array = new Int32Array(0)): void {
+    if (this.rows) this.rows.update(rowIds, change);
+    else change();
+    for (const [name, variable] of this.dense) {
       const average = this.averages.get(name)!;
       this.averages.set(
         name,
@@ -28,7 +45,8 @@ export class WeightAverage {
 
   /** Puts the averages in the place of the weights, and the weights in theirs: a second call undoes the first. */
   swap(): void {
-    for (const [name, variable] of this.variables) {
+    this.rows?.swap();
+    for (const [name, variable] of this.dense) {
       const average = this.averages.get(name)!;
       this.averages.set(name, copyOf(variable));
       variable.assign(average);
@@ -36,17 +54,49 @@ export class WeightAverage {
     }
   }
 
-  /** The averages by name. */
-  get tensors(): ReadonlyMap<string, tf.Tensor> {
-    return this.averages;
+  /** The averages by name, and of the sparse table the rows that changed so far, for a checkpoint. */
+  state(): Map<string, SafetensorsValue> {
+    const arrays = new Map<string, SafetensorsValue>();
+    for (const [name, tensor] of this.averages) {
+      arrays.set(name, { shape: tensor.shape, data: tensor.dataSync() as Float32Array });
+    }
+    if (!this.rows) return arrays;
+    for (const [part, data] of Object.entries(this.rows.state())) {
+      if (data.length > 0) arrays.set(`${this.sparse}.${part}`, { shape: [data.length], data });
+    }
+    return arrays;
   }
 
-  /** Goes on from averages that were read back. */
-  restore(values: ReadonlyMap<string, tf.Tensor>): void {
-    for (const [name, value] of values) {
-      this.averages.get(name)!.dispose();
-      this.averages.set(name, value);
+  /**
+   * Goes on behind a step with what was written down then.
+   *
+   * @throws SdqError `bad-checkpoint` when an array is missing
+   */
+  restore(arrays: ReadonlyMap<string, SafetensorsValue>, step: number): void {
+    const find = (name: string) => {
+      const found = arrays.get(name);
+      if (found) return found;
+      throw new SdqError(
+        'bad-checkpoint',
+        `The checkpoint of this training has no average "${name}": delete it to train anew.`,
+      );
+    };
+    for (const [name, average] of this.averages) {
+      const { data, shape } = find(name);
+      this.averages.set(name, tf.keep(tf.tensor(data as Float32Array, [...shape])));
+      average.dispose();
     }
+    // Before the first step no row has changed, and none is written down.
+    if (!this.rows || step === 0) return;
+    const part = (name: string) => find(`${this.sparse}.${name}`).data;
+    this.rows.restore(
+      {
+        rowIds: part('rowIds') as Int32Array,
+        averages: part('averages') as Float32Array,
+        steps: part('steps') as Int32Array,
+      },
+      step,
+    );
   }
 
   dispose(): void {
