@@ -12,7 +12,9 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 try {
   check('Lint and format', 'node_modules/.bin/biome', ['check', '.']);
   check('Nothing is unused', 'node_modules/.bin/knip', ['--no-config-hints']);
-  check('Imports go downwards', process.execPath, ['tooling/ci/check-imports.mjs']);
+  check('Imports go downwards, and in no circles', 'node_modules/.bin/depcruise', [
+    ...['packages', 'tooling', 'examples', 'experiments'],
+  ]);
   check('Types', 'node_modules/.bin/turbo', ['run', 'typecheck', '--output-logs=errors-only']);
   check('The code of each package is as small as it was', 'node_modules/.bin/size-limit', ['--silent']);
   check('Packages, and a plug-in, work as packed', process.execPath, ['tooling/release/check-packages.mjs']);

@@ -10,12 +10,15 @@ export type {
 export { taskLabels } from './labels.ts';
 export { type FoundLanguage, listLanguages } from './layout.ts';
 export { type DataNote, readLines, strictly } from './lines.ts';
-export { accuracy } from './metrics/accuracy.ts';
-export { answerExactMatch, answerF1 } from './metrics/answer-match.ts';
-export { corpusBleu } from './metrics/bleu.ts';
-export { ndcg } from './metrics/ndcg.ts';
-export { nerF1 } from './metrics/ner-f1.ts';
-export { posPrecision } from './metrics/pos-precision.ts';
+export {
+  accuracy,
+  answerExactMatch,
+  answerF1,
+  corpusBleu,
+  ndcg,
+  nerF1,
+  posPrecision,
+} from './metrics/index.ts';
 export { NoteCounter } from './note-counter.ts';
 export {
   type PredictionFile,

@@ -1,8 +1,7 @@
 import { SdqError } from '@sdq/core';
 import type { Example } from './examples.ts';
 import { wordsOf } from './gold.ts';
-import { nerF1 } from './metrics/ner-f1.ts';
-import { posPrecision } from './metrics/pos-precision.ts';
+import { nerF1, posPrecision } from './metrics/index.ts';
 import { type Predictions, tagsOf } from './predictions.ts';
 import { scoreOf, tally } from './tally.ts';
 import { task } from './tasks.ts';

@@ -1,12 +1,17 @@
 import { quoted, SdqError } from '@sdq/core';
 import type { Example, TextExample, WordsExample } from './examples.ts';
 import { spansOf, targetsOf, textsOf, wordsOf } from './gold.ts';
-import { answerF1 } from './metrics/answer-match.ts';
-import { BLEU_WIDTH, bleuCounts, bleuOf } from './metrics/bleu.ts';
-import { countEntities, type TypeRule } from './metrics/entities.ts';
-import { ndcg } from './metrics/ndcg.ts';
-import { f1 } from './metrics/ner-f1.ts';
-import { precision } from './metrics/pos-precision.ts';
+import {
+  answerF1,
+  BLEU_WIDTH,
+  bleuCounts,
+  bleuOf,
+  countEntities,
+  f1,
+  ndcg,
+  precision,
+  type TypeRule,
+} from './metrics/index.ts';
 import { answersOf, labelsOf, type Predictions, tagsOf } from './predictions.ts';
 import { type MetricName, type TaskUnits, task } from './tasks.ts';
 import { type ExampleLinks, exampleLinks } from './units.ts';
