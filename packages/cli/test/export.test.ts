@@ -121,7 +121,7 @@ describe('sdq export, verify and evaluate', () => {
     expect(card).toMatch(
       /Weights in 8 bits, inputs of \d+ layers in 8 bits; ONNX, operator set 17 with QuantizeLinear, MatMulInteger;/,
     );
-    expect(card).toContain('That model was then quantized after training (PTQ).');
+    expect(card).toContain('That model was then quantized after training (PTQ) by the recipe min-max.');
     expect(card).toContain('Fine-tuned on English alone');
   });
 

@@ -37,7 +37,7 @@ async function start(
     methods,
     ...(teacher !== undefined && { teacher }),
     calibrationBatches: 1,
-    finetune: { epochs: 8, learningRate: 5e-3, tokensPerBatch: 128 },
+    finetune: { epochs: 16, learningRate: 5e-3, tokensPerBatch: 128 },
     quantized: { epochs: 1, learningRate: 2e-3, tokensPerBatch: 128, observerShare: 0.5 },
     products: { blockSize: 4, centroids: 16 },
   });

@@ -36,7 +36,7 @@ const options = (task: string, out: string, more: Partial<RunOptions> = {}): Run
   model,
   out: join(root, out),
   calibrationBatches: 3,
-  finetune: { epochs: 12, learningRate: 5e-3, tokensPerBatch: 128 },
+  finetune: { epochs: 16, learningRate: 5e-3, tokensPerBatch: 128 },
   quantized: { epochs: 1, learningRate: 5e-4, tokensPerBatch: 128 },
   trainEmbeddings: true,
   ...more,
