@@ -3,6 +3,12 @@ import { SdqError } from '@sdq/core';
 import { INTERRUPTED } from './interruption.ts';
 import { program } from './program.ts';
 
+// Whoever reads the output may have enough of it, as head has.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   await program().parseAsync();
 } catch (error) {

@@ -1,3 +1,4 @@
+import { listed } from '@sdq/core';
 import type { HeadKind } from '@sdq/models';
 import {
   languageNames,
@@ -80,7 +81,7 @@ function what({ head, onnx, precision }: CardFacts): string {
   const decides =
     head.kind === 'question-answering'
       ? 'where the answer to a question stands in a text'
-      : `${head.kind === 'token-classification' ? 'a tag for each word' : 'a label for each text'}, one of ${head.labels.length} (${head.labels.join(', ')})`;
+      : `${head.kind === 'token-classification' ? 'a tag for each word' : 'a label for each text'}, one of ${head.labels.length} (${listed(head.labels, 50)})`;
   const text = precisionText(precision);
   const numbers = precision.weightBits.length === 0 ? `Weights in ${text}` : sentence(text);
   const used = INTEGER_OPERATORS.filter((operator) => onnx?.operators.includes(operator));

@@ -98,5 +98,5 @@ it('says in one sentence what is wrong with the options', () => {
     /The option model is wrong: it is empty, and should name a folder\./,
   );
   fails(['distill', config('c.json', common)], /has no "teacher"/);
-  fails(['distill', config('d.json', { ...common, teacher: model })], /is no teacher for NC/);
+  fails(['distill', config('d.json', { ...common, teacher: model })], /has no classification head/);
 });

@@ -21,7 +21,6 @@ export { sha256OfFile } from './file-hash.ts';
 export { FloatOps, type FloatOptions } from './float-ops.ts';
 export { narrowToHalfFloats, widenHalfFloats } from './half-float.ts';
 export type { HeadKind } from './head-kind.ts';
-export { type RelabelledCheckpoint, withLabels } from './head-labels.ts';
 export type { HostTensor } from './host-tensor.ts';
 export { readMaxLength, requireRows } from './input-limits.ts';
 export { packEncodings } from './pack.ts';

@@ -1,4 +1,4 @@
-import { type Random, SdqError, type Site } from '@sdq/core';
+import { type Random, SdqError } from '@sdq/core';
 import type { EncoderConfig, Head } from './config.ts';
 import { familyOf } from './families.ts';
 import { type HostTensor, sizeOf } from './host-tensor.ts';
@@ -42,18 +42,20 @@ export function encoderShapes(config: EncoderConfig): ReadonlyMap<string, readon
 export function headShapes(config: EncoderConfig, head: Head): ReadonlyMap<string, readonly number[]> {
   const { hiddenSize: hidden } = config;
   const shapes: Shapes = new Map();
-  if (head.kind === 'sequence-classification') {
-    dense(shapes, familyOf(config.family).sequenceHead.dense, hidden, hidden);
+  switch (head.kind) {
+    case 'question-answering':
+      dense(shapes, 'qa_outputs', 2, hidden);
+      break;
+    case 'token-classification':
+      dense(shapes, 'classifier', head.labels.length, hidden);
+      break;
+    case 'sequence-classification': {
+      const names = familyOf(config.family).sequenceHead;
+      dense(shapes, names.dense, hidden, hidden);
+      dense(shapes, names.output, head.labels.length, hidden);
+    }
   }
-  const outputs = head.kind === 'question-answering' ? 2 : head.labels.length;
-  dense(shapes, headOutput(config, head), outputs, hidden);
   return shapes;
-}
-
-/** The site of a head's last layer, which has a row for each label. */
-export function headOutput(config: EncoderConfig, { kind }: Head): Site {
-  if (kind === 'question-answering') return 'qa_outputs';
-  return kind === 'token-classification' ? 'classifier' : familyOf(config.family).sequenceHead.output;
 }
 
 /**

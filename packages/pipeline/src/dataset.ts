@@ -1,4 +1,4 @@
-import { SdqError } from '@sdq/core';
+import { listed, SdqError } from '@sdq/core';
 import { IGNORED_LABEL } from '@sdq/kernels';
 import type { Head, HeadKind, Tokenizer } from '@sdq/models';
 import {
@@ -16,7 +16,9 @@ import {
 import type { EncodedExample } from './encoded-example.ts';
 import { holdOut, sharedText } from './held-out.ts';
 import type { RunConfig } from './run-config.ts';
+import { noHead } from './saved-model.ts';
 import { spanWindows } from './spans.ts';
+import { type TeacherLabels, teacherLabels } from './teacher-labels.ts';
 
 /** Some examples of a dev set: as read, and as token ids. */
 export interface DevChunk {
@@ -113,11 +115,14 @@ export function requireHead(folder: string, head: Head, task: Task): void {
 /**
  * Reads and tokenises the training set, which is in English, and the dev sets of a task.
  *
- * @throws SdqError as the readers of `@sdq/xglue`; `bad-option` for a task that has no classes
+ * @param teacher - the head of `config.teacher`, where one is given: its labels are matched by name
+ * @throws SdqError as the readers of `@sdq/xglue`; `bad-option` for a task that has no classes; `bad-checkpoint` or
+ * `bad-label` for a teacher of another kind or with other labels
  */
-export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
+export function loadDataset(config: RunConfig, tokenizer: Tokenizer, teacher?: Head): Dataset {
   const info = trainableTask(config.task);
-  const labels = info.kind === 'span' ? SPAN_LABELS : taskLabels(config.data, info.name);
+  const own = info.kind === 'span' ? SPAN_LABELS : taskLabels(config.data, info.name);
+  const { labels, extra } = matchedLabels(config.teacher, teacher, info, own);
   const encode = exampleEncoder(tokenizer, labels, config.maxLength);
   const { data, languages, devLimit } = config;
   const notes = new NoteCounter();
@@ -149,12 +154,28 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer): Dataset {
     unofficialLanguages: [...dev].filter(([, { official }]) => !official).map(([language]) => language),
     remarks: [
       ...notes.sentences(),
+      ...(extra.length > 0
+        ? [`The teacher has labels that the task lacks, which the student keeps: ${listed(extra)}.`]
+        : []),
       ...(heldOut.length > 0
         ? []
         : ['The training set is too small to hold text out: ways to quantize are chosen on it.']),
       ...missingLanguages(info, 'dev', languages, dev),
     ],
   };
+}
+
+/** The labels of a run: those of its teacher in their order, or of the task where none is given. */
+function matchedLabels(
+  folder: string | undefined,
+  teacher: Head | undefined,
+  info: Task,
+  labels: readonly string[],
+): TeacherLabels {
+  if (folder === undefined) return { labels, extra: [] };
+  if (teacher === undefined) throw noHead(folder);
+  requireHead(folder, teacher, info);
+  return teacherLabels(teacher.labels, labels, folder);
 }
 
 /** A sentence about the official languages that are not there, unless languages were chosen. */

@@ -1,8 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { listed, Random, type Reporter, SdqError } from '@sdq/core';
+import { Random, type Reporter, SdqError } from '@sdq/core';
 import {
-  type Checkpoint,
   type Head,
   loadCheckpoint,
   loadQuantizedModel,
@@ -14,7 +13,6 @@ import {
   saveModel,
   saveQuantizedModel,
   withHead,
-  withLabels,
   writeFileAtomically,
 } from '@sdq/models';
 import { createPlan, type ResolvedPlan, resolvePlan, type SiteRanges, sitesOf } from '@sdq/quantizers';
@@ -110,10 +108,10 @@ export async function run(
   createPlan(config.plan, plugins.quantizers);
   const tokenizer = await loadTokenizer(config.model);
   const start = config.teacher ?? config.model;
-  const encoder = (await readConfig(start)).config;
+  const { config: encoder, head } = await readConfig(start);
   requireRows(tokenizer, encoder, config.model);
   const maxLength = Math.min(config.maxLength, await readMaxLength(start, encoder));
-  const dataset = loadDataset({ ...config, maxLength }, tokenizer);
+  const dataset = loadDataset({ ...config, maxLength }, tokenizer, head);
   const folder = RunFolder.open(config.out, config, plugins);
   const told = environment.tensorBoard ? tensorBoardReporter(reporter, folder.file('tensorboard')) : reporter;
   return new Run(config, plugins, dataset, folder, folder.reporter(told), environment).all();
@@ -159,7 +157,8 @@ class Run {
     const done = this.folder.finished('teacher');
     const { teacher: given } = this.config;
     const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : (given ?? this.config.model));
-    const start = given === undefined || done ? loaded : this.givenTeacher(given, loaded);
+    // A teacher's outputs stay as they are; its labels may have another case.
+    const start = given === undefined || done ? loaded : { ...loaded, head: this.head };
     const checkpoint = withHead(start, this.head, new Random(this.config.seed).fork('head'));
     requireDistillable(this.config.methods, this.config.distillation, checkpoint.config, this.plugins.losses);
     // Only now: a checkpoint that cannot be read leaves no folder behind.
@@ -206,26 +205,6 @@ class Run {
     const tuned = await trainModel(start, this.stageTraining('teacher', finetune, step));
     disposeModel(start, tuned.model);
     return tuned;
-  }
-
-  /** A model that was fine-tuned before, with the head that the task needs: its labels are matched by name. */
-  private givenTeacher(folder: string, loaded: Checkpoint): Checkpoint {
-    const { task, labels } = this.dataset;
-    if (loaded.head?.kind !== this.head.kind) {
-      const found = loaded.head === undefined ? 'no head' : `a head for ${loaded.head.kind}`;
-      throw new SdqError(
-        'bad-checkpoint',
-        `${folder} is no teacher for ${task.name}: it has ${found}, and needs one for ${this.head.kind}.`,
-      );
-    }
-    const { unused, ...teacher } = withLabels(loaded, labels, folder);
-    if (unused.length > 0) {
-      const which = listed(unused);
-      this.reporter.message(
-        `The task has none of these labels of the teacher, which are left out: ${which}.`,
-      );
-    }
-    return teacher;
   }
 
   /** Quantizes after training by one recipe. */

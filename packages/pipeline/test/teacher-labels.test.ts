@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HostTensor, loadCheckpoint, saveModel } from '@sdq/models';
+import { type HostTensor, loadCheckpoint, readConfig, saveModel } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { evaluate } from '../src/evaluate.ts';
@@ -75,16 +75,22 @@ it.each([
   expect(messages.join()).not.toContain('left out');
 });
 
-it('labels in another case are matched, and those that the task lacks are left out and listed', async () => {
-  await reordered('NC/teacher', 'more', [
+it('labels in another case are matched, and those that the task lacks are listed and kept', async () => {
+  const labels = [
     ['other', ''],
     ['SEA', 'sea'],
     ['Sky', 'sky'],
     ['farm', 'farm'],
-  ]);
+  ] as const;
+  await reordered('NC/teacher', 'more', labels);
   const { scores } = await start('NC', 'more-run', 'more');
   expect(scores!.fp32).toEqual((await start('NC', 'again', 'NC/teacher')).scores!.fp32);
-  expect(messages).toContain('The task has none of these labels of the teacher, which are left out: other.');
+  expect(messages).toContain('The teacher has labels that the task lacks, which the student keeps: other.');
+  for (const made of ['more-run/teacher', 'more-run/student']) {
+    expect((await readConfig(at(made))).head!.labels).toEqual(['other', 'sea', 'sky', 'farm']);
+  }
+  // Given again, it goes on from what is there.
+  expect((await start('NC', 'more-run', 'more')).scores).toEqual(scores);
 });
 
 it('labels that match none are listed, before anything is written', async () => {
