@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Reporter, SdqError } from '@sdq/core';
-import type { RunConfig } from '@sdq/pipeline';
+import { isRunFinished, type KnownHashes, type RunConfig } from '@sdq/pipeline';
 import type { Job, Queue } from 'bullmq';
 import { openQueue, type QueuedRun, reachRedis } from './run-queue.ts';
 import { sweepId } from './sweep-id.ts';
-import { type Failure, isFinished, runLog, runName } from './sweep-run.ts';
+import { type Failure, runLog, runName } from './sweep-run.ts';
 import { VERSION } from './version.ts';
 
 /** A run whose worker broke is tried so often; one that says itself what is wrong with it is not tried again. */
@@ -62,8 +62,9 @@ export class QueuedSweep {
    * @throws SdqError `unavailable` when a run is under way with another configuration
    */
   async add(configs: readonly RunConfig[], fetchesModel: (config: RunConfig) => boolean): Promise<void> {
+    const known: KnownHashes = new Map();
     for (const config of configs) {
-      if (isFinished(config)) continue;
+      if (await isRunFinished(config, known)) continue;
       const sweep = await sweepId(config);
       const entry: Entry = {
         id: `${sweep}_${runName(config)}`,
@@ -158,7 +159,7 @@ export class QueuedSweep {
       return { worker };
     }
     if (state !== 'completed' && state !== 'unknown') return undefined;
-    if (isFinished(config)) return {};
+    if (await isRunFinished(config)) return {};
     // Redis has lost it, as by a restart without its data.
     if (state === 'unknown') await this.replace(entry);
     else this.requireSoon(config, entry);

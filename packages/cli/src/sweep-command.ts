@@ -3,6 +3,9 @@ import { join, resolve } from 'node:path';
 import { type Reporter, SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint, writeFileAtomically } from '@sdq/models';
 import {
+  FolderLock,
+  isRunFinished,
+  type KnownHashes,
   loadPlugins,
   type Plugins,
   type RunConfig,
@@ -19,7 +22,7 @@ import { QueuedSweep } from './queued-sweep.ts';
 import type { CommonFlags } from './run-command.ts';
 import {
   type Failure,
-  isFinished,
+  jobsFolder,
   runLog,
   runName,
   sharedFolder,
@@ -74,13 +77,16 @@ export async function sweepCommand(files: readonly string[], flags: SweepFlags):
       jobs: sweepJobs(experiment, flags.out, model, plugins[i]),
     }));
     const configs = sweeps.flatMap(({ jobs }) => jobs.map(({ config }) => config));
+    // The workers have data and models; they share the folders of the runs.
+    requireSources(configs, queue ? ['teacher'] : ['data', 'teacher', 'model']);
     await queue?.add(configs, (config) => config.model === model);
     const found: Record<string, unknown> = {};
     const failures: Failure[] = [];
     for (const { name, file, jobs } of sweeps) {
       const asked = jobs.map(({ config }) => config);
       failures.push(...(await (queue ? queue.finish(name, asked) : runHere(name, asked, flags, reporter))));
-      const done = jobs.filter(({ config }) => isFinished(config));
+      const finished = await finishedRuns(asked);
+      const done = jobs.filter(({ config }) => finished.has(config));
       const runs = done.map(({ settings, config }) => ({ settings, results: readResults(config.out) }));
       if (runs.length === 0) continue;
       const page = join(flags.out, name, 'results.md');
@@ -129,11 +135,27 @@ async function runHere(
   { backend }: SweepFlags,
   reporter: Reporter,
 ): Promise<Failure[]> {
+  if (!configs[0]) return [];
+  const lock = FolderLock.acquire(jobsFolder(configs[0]));
+  try {
+    return await runUnfinished(sweep, configs, backend, reporter);
+  } finally {
+    lock.release();
+  }
+}
+
+async function runUnfinished(
+  sweep: string,
+  configs: readonly RunConfig[],
+  backend: string | undefined,
+  reporter: Reporter,
+): Promise<Failure[]> {
   const failures: Failure[] = [];
+  const finished = await finishedRuns(configs);
   for (const [i, config] of configs.entries()) {
     const name = runName(config);
     reporter.message(`${sweep}, run ${i + 1} of ${configs.length}: ${name}`);
-    if (isFinished(config)) continue;
+    if (finished.has(config)) continue;
     const { code, reason } = await (await startRun(config, { backend, shared: sharedFolder(config) })).ended;
     if (wasInterrupted(code)) {
       throw new SdqError('interrupted', `Stopped at ${name}: the same command goes on from there.`);
@@ -141,6 +163,39 @@ async function runHere(
     if (code !== 0) failures.push({ name, log: runLog(config), reason });
   }
   // Gigabytes, which are computed again should more runs be asked for.
-  if (configs[0]) rmSync(join(sharedFolder(configs[0]), 'teacher-cache'), { recursive: true, force: true });
+  rmSync(join(sharedFolder(configs[0]!), 'teacher-cache'), { recursive: true, force: true });
   return failures;
+}
+
+/** Those of some runs that are finished; what many of them read is read once. */
+async function finishedRuns(configs: readonly RunConfig[]): Promise<Set<RunConfig>> {
+  const known: KnownHashes = new Map();
+  const finished = new Set<RunConfig>();
+  for (const config of configs) if (await isRunFinished(config, known)) finished.add(config);
+  return finished;
+}
+
+/**
+ * Checks that what runs read is there, before the first of them starts.
+ *
+ * @throws SdqError `path-not-found` that names what is missing, and for which runs
+ */
+function requireSources(
+  configs: readonly RunConfig[],
+  options: readonly ('data' | 'model' | 'teacher')[],
+): void {
+  const made = new Set(configs.map(({ out }) => resolve(out, 'teacher')));
+  for (const option of options) {
+    const lacking = configs.filter((config) => {
+      const path = config[option];
+      return path !== undefined && !made.has(resolve(path)) && !existsSync(path);
+    });
+    const [first] = lacking;
+    if (!first) continue;
+    const others = lacking.length > 1 ? ` and ${lacking.length - 1} more` : '';
+    throw new SdqError(
+      'path-not-found',
+      `There is no ${first[option]}, the "${option}" of ${runName(first)}${others}: nothing was started.`,
+    );
+  }
 }

@@ -1,16 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { writeFileAtomically } from '@sdq/models';
 import type { RunConfig } from '@sdq/pipeline';
 import { INTERRUPTED } from './interruption.ts';
@@ -61,15 +51,6 @@ export function runName(config: RunConfig): string {
 /** The file that a run's output goes to. */
 export function runLog(config: RunConfig): string {
   return join(jobsFolder(config), `${runName(config)}.log`);
-}
-
-/** A run is finished when its folder has results, and they are of this very configuration. */
-export function isFinished(config: RunConfig): boolean {
-  if (!existsSync(join(config.out, 'results.json'))) return false;
-  return isDeepStrictEqual(
-    JSON.parse(readFileSync(join(config.out, 'config.json'), 'utf8')),
-    JSON.parse(JSON.stringify(config)),
-  );
 }
 
 /** Whether a process ended because a signal asked it to. */

@@ -3,12 +3,13 @@ import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { fetchDefaultCheckpoint } from '@sdq/models';
+import { FolderLock, isRunFinished } from '@sdq/pipeline';
 import type { Job } from 'bullmq';
 import { INTERRUPTED } from './interruption.ts';
 import type { CommonFlags } from './run-command.ts';
 import { PREFIX, QUEUE, type QueuedRun, reachRedis, readQueuedRun } from './run-queue.ts';
 import { requireSweepFolder } from './sweep-id.ts';
-import { isFinished, type RunProcess, runName, startRun, wasInterrupted } from './sweep-run.ts';
+import { type RunProcess, runName, startRun, wasInterrupted } from './sweep-run.ts';
 import { TerminalReporter } from './terminal-reporter.ts';
 
 /** The flags of `sdq worker`. */
@@ -98,7 +99,9 @@ export async function workerCommand(flags: WorkerFlags): Promise<void> {
       throw new UnrecoverableError('A worker loads no plug-ins, which are code, for a queue.');
     }
     if (reason !== undefined) return giveBack();
-    if (isFinished(config)) return;
+    if (await isRunFinished(config)) return;
+    // The queue gave the run to this worker: a process of another machine that had it is gone.
+    FolderLock.dropForeign(config.out);
     const name = `${basename(dirname(config.out))}, ${runName(config)}`;
     reporter.message(`${name}: started`);
     const run = await startRun(config, { ...flags, supervised: true });

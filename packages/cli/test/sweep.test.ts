@@ -73,6 +73,33 @@ it('scores a teacher that the runs share once, and leaves no cache of it', () =>
   expect(existsSync(at('runs', 'shared', 'shared', 'teacher-cache'))).toBe(false);
 });
 
+it('runs again what is of other data than before', () => {
+  writeFileSync(at('tiny.ts'), experiment({ plan: ['w8a8'] }));
+  const dev = at('xglue', 'NC', 'xglue.nc.de.dev');
+  const before = readFileSync(dev, 'utf8');
+  const results = at('runs', 'tiny', 'plan-w8a8_seed-0', 'results.json');
+  const scores = () => JSON.parse(readFileSync(results, 'utf8')).scores;
+  const { fp32 } = scores();
+  writeFileSync(dev, before.replaceAll(/\t(farm|sea)$/gm, '\tsky'));
+  expect(sdq('sweep', 'tiny.ts', '--out', 'runs').status).toBe(0);
+  expect(scores().fp32.en).toBe(fp32.en);
+  expect(scores().fp32.de).not.toBe(fp32.de);
+  const log = readFileSync(at('runs', 'tiny', 'jobs', 'plan-w8a8_seed-0.log'), 'utf8');
+  expect(log).toMatch(/since this has changed: the dev set of de/);
+  writeFileSync(dev, before);
+});
+
+it('says once, before it starts, that a teacher is missing', () => {
+  const shared = readFileSync(at('shared.ts'), 'utf8');
+  writeFileSync(at('lost.ts'), shared.replace('shared', 'lost').replace('seed-0/teacher', 'seed-9/teacher'));
+  const { status, stderr } = sdq('sweep', 'lost.ts', '--out', 'runs', '--quiet');
+  expect(status).toBe(2);
+  expect(stderr).toBe(
+    'sdq: There is no runs/tiny/plan-w8a8_seed-9/teacher, the "teacher" of seed-0 and 1 more: nothing was started.\n',
+  );
+  expect(existsSync(at('runs', 'lost'))).toBe(false);
+});
+
 it('goes on with the other runs when one fails, and says where it tells why', () => {
   writeFileSync(
     at('tiny.ts'),

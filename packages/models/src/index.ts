@@ -23,6 +23,7 @@ export { narrowToHalfFloats, widenHalfFloats } from './half-float.ts';
 export type { HeadKind } from './head-kind.ts';
 export type { HostTensor } from './host-tensor.ts';
 export { readMaxLength, requireRows } from './input-limits.ts';
+export { modelHash } from './model-hash.ts';
 export { packEncodings } from './pack.ts';
 export { encoderShapes, headShapes, initialHead } from './parameters.ts';
 export {

@@ -76,6 +76,11 @@ export class WeightFiles {
     return new WeightFiles(source, owners, files);
   }
 
+  /** The files, in the order of their names. */
+  get paths(): readonly string[] {
+    return this.files.map(({ path }) => path).sort();
+  }
+
   names(): IterableIterator<string> {
     return this.owners.keys();
   }

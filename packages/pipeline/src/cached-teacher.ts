@@ -1,6 +1,5 @@
-import { join } from 'node:path';
 import type { Site, Taps } from '@sdq/core';
-import { sha256OfFile } from '@sdq/models';
+import { modelHash } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, groupByTokens, packBatch } from './batches.ts';
 import { concatenate } from './concatenate.ts';
@@ -57,7 +56,7 @@ export class CachedTeacher {
     const { folder, examples, type, path, maxBytes, backend } = options;
     const content = {
       backend,
-      teacher: await sha256OfFile(join(folder, 'model.safetensors')),
+      teacher: await modelHash(folder),
       examples: examplesHash(examples),
       type,
       parts: partsOf(options),

@@ -56,6 +56,8 @@ export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './eva
 export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
 export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
 export { FINISH_TOLERANCE, type FinishCheck } from './finish-check.ts';
+export { isRunFinished, type KnownHashes } from './finished-run.ts';
+export { FolderLock } from './folder-lock.ts';
 export { languageNames } from './language-names.ts';
 export { layerRates } from './layer-decay.ts';
 export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';

@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, resolve as resolvePath } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { dirname, join, resolve as resolvePath } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import {
   type DistillationLoss,
   type LossFactory,
@@ -52,6 +53,8 @@ const loss = z.looseObject({
   obstacle: isFunction.optional(),
   compute: isFunction,
 });
+
+const RELATIVE_IMPORT = /\b(?:from|import|require)\s*\(?\s*['"](\.{1,2}\/[^'"]+)['"]/g;
 
 // A step is reported with the parts of its loss by their names, among these.
 const STEP_FIELDS = ['event', 'stage', 'step', 'loss', 'task'];
@@ -129,6 +132,29 @@ async function loadPlugin(module: string): Promise<Plugin> {
   }
   // Not what was parsed, which is a copy: quantizers may be objects of a class.
   return found as Plugin;
+}
+
+/**
+ * The SHA-256 of the code of plug-ins: their modules, and what these import by relative paths.
+ *
+ * @throws SdqError as {@link loadPlugins} for a module that is not there
+ */
+export function pluginsHash(modules: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const module of modules) {
+    const files = new Set<string>();
+    const wrong = (what: string, cause?: unknown) =>
+      new SdqError('bad-plugin', `The plug-in ${module} ${what}.`, { cause });
+    const follow = (file: string) => {
+      if (files.has(file) || !statSync(file, { throwIfNoEntry: false })?.isFile()) return;
+      files.add(file);
+      const code = readFileSync(file, 'utf8');
+      hash.update(JSON.stringify(code));
+      for (const [, path] of code.matchAll(RELATIVE_IMPORT)) follow(join(dirname(file), path!));
+    };
+    follow(fileURLToPath(entryOf(module, wrong)));
+  }
+  return hash.digest('hex');
 }
 
 /** The URL of the module that a name stands for. */

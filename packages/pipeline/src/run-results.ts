@@ -15,9 +15,15 @@ import { recordOfTeacher, zeroShotLanguages } from './trained-languages.ts';
 import { VERSION } from './version.ts';
 
 /** The method whose student is saved: the most elaborate one that was asked for, now or before. */
-export function studentMethod(config: RunConfig, folder: RunFolder): Method {
-  const chosen = METHODS.filter(({ key }) => config.methods.includes(key) || folder.finished(key));
+export function studentMethod(config: RunConfig, { stages }: Pick<RunFolder, 'stages'>): Method {
+  const chosen = METHODS.filter(({ key }) => config.methods.includes(key) || stages[key]);
   return chosen.reduce((best, method) => (method.rank > best.rank ? method : best));
+}
+
+/** The stage among the finished ones whose student a run keeps; undefined where PTQ is to make one yet. */
+export function studentStage(config: RunConfig, stages: RunFolder['stages']): string | undefined {
+  const { key } = studentMethod(config, { stages });
+  return key === 'ptq' ? savedPtq(stages) : key;
 }
 
 /** What a run found, from the records of its finished stages. */

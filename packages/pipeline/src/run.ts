@@ -1,11 +1,13 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { Random, type Reporter, SdqError } from '@sdq/core';
 import {
   type Head,
   loadCheckpoint,
   loadQuantizedModel,
   loadTokenizer,
+  modelHash,
   type QuantizedModel,
   readConfig,
   readMaxLength,
@@ -19,7 +21,7 @@ import { createPlan, type ResolvedPlan, resolvePlan, type SiteRanges, sitesOf } 
 import type { Batch } from './batches.ts';
 import { CachedTeacher } from './cached-teacher.ts';
 import { calibrationBatches } from './calibration-batches.ts';
-import { type Dataset, headKind, loadDataset, tokensOf } from './dataset.ts';
+import { type Dataset, headKind, loadDataset, tokensOf, trainableTask } from './dataset.ts';
 import { distillationOf, requireDistillable } from './distillation.ts';
 import type { Classifier } from './encoder-model.ts';
 import {
@@ -32,12 +34,13 @@ import {
 import { evaluateLanguage } from './evaluate-language.ts';
 import { fineTuning } from './fine-tuning.ts';
 import { compareLogits, type FinishCheck, logitsOn } from './finish-check.ts';
-import { type MethodKey, methodNamed, versionLabel } from './methods.ts';
+import { SOURCES_FILE, sourceHashes } from './finished-run.ts';
+import { METHODS, type MethodKey, methodNamed, versionLabel } from './methods.ts';
 import { type ObserverChoice, type ObserverRecord, observerRecord } from './observer-choice.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
 import { PostTrainer } from './post-trainer.ts';
 import { planBesideProducts, trainProducts } from './product-training.ts';
-import { ptqVersion, savedPtq } from './ptq-choice.ts';
+import { ptqVersion } from './ptq-choice.ts';
 import { parsePtqRecipe, plainObserver } from './ptq-recipe.ts';
 import { quantizedTraining } from './quantized-training.ts';
 import { reportPage } from './report.ts';
@@ -45,8 +48,9 @@ import { type LanguageScores, meanScore, type Results } from './results.ts';
 import type { RunConfig } from './run-config.ts';
 import { RunFolder, type StageRecord } from './run-folder.ts';
 import { keepPredictions } from './run-predictions.ts';
-import { runResults, studentMethod } from './run-results.ts';
+import { runResults, studentMethod, studentStage } from './run-results.ts';
 import { sharedScores } from './shared-scores.ts';
+import { type InputChanges, inputChanges, RunInputs, type StageInputs } from './stage-inputs.ts';
 import { quantizedClassifier, quantizeModel } from './student.ts';
 import { teacherSignal } from './teacher-signal.ts';
 import { tensorBoardReporter } from './tensorboard.ts';
@@ -106,24 +110,47 @@ export async function run(
   }
   const plugins = await loadPlugins(config.plugins ?? []);
   createPlan(config.plan, plugins.quantizers);
-  const tokenizer = await loadTokenizer(config.model);
-  const start = config.teacher ?? config.model;
-  const { config: encoder, head } = await readConfig(start);
-  requireRows(tokenizer, encoder, config.model);
-  const maxLength = Math.min(config.maxLength, await readMaxLength(start, encoder));
-  const dataset = loadDataset({ ...config, maxLength }, tokenizer, head);
   const folder = RunFolder.open(config.out, config, plugins);
-  const told = environment.tensorBoard ? tensorBoardReporter(reporter, folder.file('tensorboard')) : reporter;
-  return new Run(config, plugins, dataset, folder, folder.reporter(told), environment).all();
+  try {
+    const tokenizer = await loadTokenizer(config.model);
+    const start = config.teacher ?? config.model;
+    const { config: encoder, head } = await readConfig(start);
+    requireRows(tokenizer, encoder, config.model);
+    const maxLength = Math.min(config.maxLength, await readMaxLength(start, encoder));
+    trainableTask(config.task);
+    // Before anything is read: a file that changes in the meantime is found the next time.
+    const sources = await sourceHashes(config);
+    const dataset = loadDataset({ ...config, maxLength }, tokenizer, head);
+    const inputs = await RunInputs.of(config, dataset);
+    const told = environment.tensorBoard
+      ? tensorBoardReporter(reporter, folder.file('tensorboard'))
+      : reporter;
+    return await new Run(
+      config,
+      plugins,
+      dataset,
+      inputs,
+      sources,
+      folder,
+      folder.reporter(told),
+      environment,
+    ).all();
+  } finally {
+    folder.close();
+  }
 }
 
 class Run {
   private readonly head: Head;
+  /** Finished stages whose dev sets are others than those that they scored, and which. */
+  private readonly outscored = new Map<string, readonly string[]>();
 
   constructor(
     private readonly config: RunConfig,
     private readonly plugins: Plugins,
     private readonly dataset: Dataset,
+    private readonly inputs: RunInputs,
+    private readonly sources: Readonly<Record<string, string>>,
     private readonly folder: RunFolder,
     private readonly reporter: Reporter,
     private readonly environment: RunEnvironment,
@@ -138,24 +165,36 @@ class Run {
     const teacher = await this.teacher();
     const plan = this.planFor(teacher);
     const { methods } = this.config;
+    const hash = await modelHash(this.folder.file('teacher'));
+    await this.checkQuantized(hash);
     const pending = methods.filter(isTrained).filter((method) => !this.folder.finished(method));
     const trainer = this.postTrainer(teacher, pending);
-    for (const recipe of this.pendingRecipes()) await this.postTraining(recipe, trainer);
-    if (pending.length > 0) {
-      const calibration = await this.calibrate(trainer);
-      for (const method of pending) await this.train(method, teacher, plan, calibration);
+    for (const recipe of this.pendingRecipes()) {
+      const version = ptqVersion(recipe);
+      await this.begin(version, this.inputs.quantized(version, hash));
+      await this.postTraining(recipe, trainer);
+    }
+    let calibration: Calibration | undefined;
+    for (const method of pending) {
+      await this.begin(method, this.inputs.quantized(method, hash));
+      calibration ??= await this.calibrate(trainer);
+      await this.train(method, teacher, plan, calibration);
     }
     disposeModel(teacher);
     rmSync(this.folder.file('checkpoints'), { recursive: true, force: true });
     const results = await runResults(this.config, this.dataset, this.folder, this.environment.backend);
     await writeFileAtomically(this.folder.file('results.json'), `${JSON.stringify(results, null, 2)}\n`);
     await writeFileAtomically(this.folder.file('report.html'), reportPage(results));
+    // Last: where it is, all is there.
+    await writeFileAtomically(this.folder.file(SOURCES_FILE), `${JSON.stringify(this.sources, null, 2)}\n`);
     return results;
   }
 
   private async teacher(): Promise<EncoderModel> {
-    const done = this.folder.finished('teacher');
     const { teacher: given } = this.config;
+    this.check('teacher', this.inputs.teacher);
+    await this.checkModel('teacher', this.folder.file('teacher'));
+    const done = this.folder.finished('teacher');
     const loaded = await loadCheckpoint(done ? this.folder.file('teacher') : (given ?? this.config.model));
     // A teacher's outputs stay as they are; its labels may have another case.
     const start = given === undefined || done ? loaded : { ...loaded, head: this.head };
@@ -164,12 +203,16 @@ class Run {
     // Only now: a checkpoint that cannot be read leaves no folder behind.
     await this.folder.create();
     const parameters = tensorsFrom(checkpoint.tensors);
+    const untrained: EncoderModel = { config: checkpoint.config, head: this.head, parameters };
     if (done) {
       this.reporter.message('The fine-tuned teacher is there already: going on from it.');
-      return { config: checkpoint.config, head: this.head, parameters };
+      if (this.outscored.has('teacher')) {
+        const fp32 = await this.scoreTeacher(untrained);
+        await this.folder.replace('teacher', { ...done, scores: { fp32 }, inputs: this.inputs.teacher });
+      } else await this.adopt('teacher', done, this.inputs.teacher);
+      return untrained;
     }
-    const untrained: EncoderModel = { config: checkpoint.config, head: this.head, parameters };
-    const started = performance.now();
+    await this.begin('teacher', this.inputs.teacher);
     const { model, training } = given !== undefined ? { model: untrained } : await this.fineTuned(untrained);
     await saveModel(this.folder.file('teacher'), {
       config: model.config,
@@ -178,8 +221,107 @@ class Run {
       tokenizerFrom: this.config.model,
     });
     const fp32 = await this.scoreTeacher(model);
-    await this.finish('teacher', { fp32 }, started, training && { training });
+    const saved = await modelHash(this.folder.file('teacher'));
+    await this.finish('teacher', { fp32 }, { ...(training && { training }), model: saved });
     return model;
+  }
+
+  /**
+   * Sets a finished stage aside if what its weights were computed from has changed, and notes whether its scores are of other dev
+   * sets; says so.
+   */
+  private check(stage: string, now: StageInputs): void {
+    const before = this.folder.finished(stage)?.inputs;
+    if (!before) return;
+    const { weights, scores, moved } = inputChanges(stage, before, now, this.config);
+    this.requireInPlace(moved);
+    if (weights.length > 0) this.setAside(stage, [...weights, ...scores]);
+    else if (scores.length > 0) this.outscored.set(stage, scores);
+  }
+
+  /** Sets a finished stage aside if the model that it saved is gone, or another lies in its place. */
+  private async checkModel(stage: string, folder: string): Promise<void> {
+    const record = this.folder.finished(stage);
+    if (!record) return;
+    const found = existsSync(join(folder, 'model.safetensors')) ? await modelHash(folder) : undefined;
+    // An older release did not note which model it saved.
+    if (found !== undefined && !record.inputs) {
+      await this.folder.replace(stage, { ...record, model: found });
+    } else if (found === undefined || record.model !== found) {
+      this.setAside(stage, [`the model in ${folder}${found === undefined ? ' (it is gone)' : ''}`]);
+    }
+  }
+
+  /** Checks the finished stages that quantize the teacher of this hash, and scores the saved student again on other dev sets. */
+  private async checkQuantized(teacher: string): Promise<void> {
+    const { folder } = this;
+    const stages = () => Object.entries(folder.stages).filter(([stage]) => stage !== 'teacher');
+    const inputsOf = (stage: string) => this.inputs.quantized(stage, teacher);
+    for (const [stage] of stages()) this.check(stage, inputsOf(stage));
+    const student = studentStage(this.config, folder.stages);
+    if (student !== undefined) await this.checkModel(student, folder.file('student'));
+    for (const [stage, record] of stages()) {
+      const changed = this.outscored.get(stage);
+      const method = METHODS.find(({ key }) => key === stage);
+      if (changed === undefined) await this.adopt(stage, record, inputsOf(stage));
+      else if (stage !== student || !method) this.setAside(stage, changed);
+      else {
+        this.reporter.message(
+          `The student of "${stage}" is scored again, since this has changed: ${changed.join(', ')}.`,
+        );
+        const quantized = await loadQuantizedModel(folder.file('student'));
+        const scores = { [method.version]: await this.scoreQuantized(stage, method.version, quantized) };
+        await folder.replace(stage, { ...record, scores, inputs: inputsOf(stage) });
+      }
+    }
+  }
+
+  /** Records for a stage that holds where its inputs lie now, or, for a run of an older release, what they are. */
+  private async adopt(stage: string, record: StageRecord, inputs: StageInputs): Promise<void> {
+    if (!record.inputs) {
+      this.reporter.message(
+        `"${stage}" is of an older release, which kept no hashes: it is taken to be of the data and models that are there now.`,
+      );
+    }
+    if (!isDeepStrictEqual(record.inputs?.places, inputs.places)) {
+      await this.folder.replace(stage, { ...record, inputs });
+    }
+  }
+
+  private setAside(stage: string, changed: readonly string[]): void {
+    this.folder.setAside(stage);
+    const { methods, ptq = [] } = this.config;
+    const asked = ['teacher', ...methods, ...ptq.map(ptqVersion)].includes(stage);
+    this.reporter.message(
+      asked
+        ? `"${stage}" is computed again, since this has changed: ${changed.join(', ')}.`
+        : `"${stage}" is left out of the results, since this has changed: ${changed.join(', ')}. Ask for it again (--methods, --ptq) to compute it.`,
+    );
+  }
+
+  /** @throws SdqError `path-exists` when options lead to other content at another place */
+  private requireInPlace(moved: InputChanges['moved']): void {
+    const [first] = moved;
+    if (!first) return;
+    const { option, before, now } = first;
+    throw new SdqError(
+      'path-exists',
+      `${this.folder.path} holds a run of another configuration: ${option} was ${before} and is ${now}, with other content. Give the former path to go on with it, or another --out.`,
+    );
+  }
+
+  /** Begins a stage, or goes on with one that was interrupted, if what it is computed from is still the same. */
+  private async begin(stage: string, inputs: StageInputs): Promise<void> {
+    const before = this.folder.interrupted(stage);
+    if (before) {
+      const { weights, moved } = inputChanges(stage, before, inputs, this.config);
+      this.requireInPlace(moved);
+      if (weights.length > 0) {
+        this.folder.dropCheckpoints(stage);
+        this.reporter.message(`"${stage}" is begun anew, since this has changed: ${weights.join(', ')}.`);
+      }
+    }
+    await this.folder.begin(stage, inputs);
   }
 
   /** What runs of a teacher that was given share; a teacher that is trained here is this run's alone. */
@@ -209,7 +351,6 @@ class Run {
 
   /** Quantizes after training by one recipe. */
   private async postTraining(recipe: string, trainer: PostTrainer): Promise<void> {
-    const started = performance.now();
     const version = ptqVersion(recipe);
     this.reporter.message(`Quantizing after training: ${versionLabel(version, this.config)} ...`);
     const { model, classify, dispose } = await trainer.make(recipe);
@@ -219,11 +360,10 @@ class Run {
       const scores = await this.score(version, version, classify);
       const record = { scores: { [version]: scores }, distance };
       // Saved before it is noted: an interruption in between makes this version once more.
-      if (model && studentMethod(this.config, this.folder).key === 'ptq') {
-        const stages = { ...this.folder.stages, [version]: { ...record, seconds: 0, peakMemoryBytes: 0 } };
-        if (savedPtq(stages) === version) await this.saveStudent(model);
-      }
-      await this.finish(version, record.scores, started, { distance });
+      const stages = { ...this.folder.stages, [version]: { ...record, seconds: 0, peakMemoryBytes: 0 } };
+      const saves = studentStage(this.config, stages) === version;
+      if (model && saves) await this.saveStudent(model);
+      await this.finish(version, record.scores, { distance, ...(saves && (await this.savedStudent())) });
     } finally {
       dispose();
     }
@@ -272,7 +412,6 @@ class Run {
     plan: ResolvedPlan,
     { ranges, observer }: Calibration,
   ): Promise<void> {
-    const started = performance.now();
     const { noise, products, quantized: recipe } = this.config;
     const { weights, version } = methodNamed(key);
     const byProducts = weights === 'products';
@@ -295,14 +434,16 @@ class Run {
     const trained = await logitsOn(step.classifier(model), batches);
     let quantized = quantizeModel(model, rules, grids, rows);
     disposeModel(model, teacher);
-    if (studentMethod(this.config, this.folder).key === key) {
+    const saves = studentMethod(this.config, this.folder).key === key;
+    if (saves) {
       await this.saveStudent(quantized);
       // The scores are those of the file: what was saved is what is measured.
       quantized = await loadQuantizedModel(this.folder.file('student'));
     }
     const finish = await this.checkFinish(key, trained, quantized, batches);
     const scores = await this.scoreQuantized(key, version, quantized);
-    await this.finish(key, { [version]: scores }, started, { observer, training, finish });
+    const saved = saves && (await this.savedStudent());
+    await this.finish(key, { [version]: scores }, { observer, training, finish, ...saved });
   }
 
   /** Compares the finished student with the fake-quantized model that was trained. */
@@ -363,8 +504,10 @@ class Run {
     const { dataset, reporter, folder } = this;
     const { seed, trainEmbeddings } = this.config;
     const { signal, checkpointSteps: everySteps } = this.environment;
+    const { hashes, options } = this.folder.interrupted(stage)!;
     const checkpoints = { folder: folder.checkpoints(stage), everySteps };
-    return { stage, step, recipe, dataset, seed, trainEmbeddings, reporter, checkpoints, signal };
+    const identity = { hashes, options };
+    return { stage, step, recipe, dataset, seed, trainEmbeddings, identity, reporter, checkpoints, signal };
   }
 
   /** The score in every language; the predictions are kept in the run folder. */
@@ -410,15 +553,18 @@ class Run {
     await saveQuantizedModel(this.folder.file('student'), quantized, { tokenizerFrom: this.config.model });
   }
 
+  /** The hash of the student that was saved. */
+  private async savedStudent(): Promise<Pick<StageRecord, 'model'>> {
+    return { model: await modelHash(this.folder.file('student')) };
+  }
+
   private async finish(
     stage: string,
     scores: StageRecord['scores'],
-    started: number,
-    more: Pick<StageRecord, 'observer' | 'distance' | 'training' | 'finish'> = {},
+    more: Pick<StageRecord, 'observer' | 'distance' | 'training' | 'finish' | 'model'> = {},
   ): Promise<void> {
-    const seconds = (performance.now() - started) / 1000;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
-    await this.folder.finish(stage, { scores, seconds, peakMemoryBytes, ...more });
+    const { seconds } = await this.folder.finish(stage, { scores, peakMemoryBytes, ...more });
     for (const [version, byLanguage] of Object.entries(scores)) {
       const average = (100 * meanScore(byLanguage)).toFixed(2);
       this.reporter.message(

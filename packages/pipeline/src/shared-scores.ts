@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sha256OfFile, writeFileAtomically } from '@sdq/models';
+import { modelHash, writeFileAtomically } from '@sdq/models';
 import type { Dataset } from './dataset.ts';
-import { examplesHash } from './examples-hash.ts';
+import { devSetHash } from './examples-hash.ts';
 import type { LanguageScores } from './results.ts';
 import { copyPredictions } from './run-predictions.ts';
 
@@ -41,12 +41,8 @@ export async function sharedScores(
 
 async function keyOf({ teacher, dataset, backend }: TeacherScoring): Promise<string> {
   const hash = createHash('sha256')
-    .update(await sha256OfFile(join(teacher, 'model.safetensors')))
+    .update(await modelHash(teacher))
     .update(JSON.stringify([backend, dataset.task.name]));
-  for (const [language, set] of dataset.dev) {
-    for (const { gold, encoded } of set.chunks()) {
-      hash.update(JSON.stringify([language, gold])).update(examplesHash(encoded));
-    }
-  }
+  for (const [language, set] of dataset.dev) hash.update(language).update(devSetHash(set));
   return hash.digest('hex').slice(0, 32);
 }

@@ -31,6 +31,8 @@ export interface StageTraining {
   readonly dataset: Dataset;
   readonly seed: number;
   readonly trainEmbeddings: boolean;
+  /** What else decides the result: the losses, the plan, the teacher; a checkpoint of another one is refused. */
+  readonly identity?: unknown;
   readonly reporter: Reporter;
   readonly checkpoints?: CheckpointOptions | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -31,6 +31,7 @@ interface Attempt {
   readonly nanAt?: number;
   /** 3 unless given; `default` for the trainer's own. */
   readonly everySteps?: number | 'default';
+  readonly identity?: unknown;
   readonly signal?: AbortSignal;
   readonly onStep?: (step: number) => void;
   readonly scores?: readonly number[];
@@ -52,6 +53,7 @@ async function attempt(options: Attempt) {
     reporter: recorder(events),
     sparse: options.sparse,
     signal: options.signal,
+    identity: options.identity,
     checkpoints:
       folder === undefined ? undefined : { folder, ...(everySteps !== 'default' && { everySteps }) },
     state: {
@@ -152,6 +154,11 @@ describe('checkpoints', () => {
     await expect(attempt({ folder, recipe: { learningRate: 0.01 } })).rejects.toThrow(
       'of other data or another recipe',
     );
+    // What the recipe does not say: the losses, the plan, the teacher, and which variables are trained.
+    await expect(attempt({ folder, identity: { plan: 'w4a8' } })).rejects.toThrow('plan, loss or teacher');
+    await expect(attempt({ folder, sparse: 'embeddings.weight' })).rejects.toMatchObject({
+      code: 'bad-checkpoint',
+    });
     const last = join(folder, 'last.safetensors');
     truncateSync(last, readFileSync(last).length - 9);
     await expect(attempt({ folder })).rejects.toMatchObject({ code: 'bad-checkpoint' });

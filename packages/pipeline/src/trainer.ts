@@ -17,6 +17,8 @@ export interface TrainingRequest<P = unknown> extends StepRequest<P> {
   readonly evaluate?: (() => Promise<number>) | undefined;
   /** What changes in training beside the variables and is saved with them. */
   readonly state?: TrainingState | undefined;
+  /** What else decides the result, as plain data: a checkpoint of another one is refused. */
+  readonly identity?: unknown;
   /** Where checkpoints are kept; without it, training that is interrupted starts anew. */
   readonly checkpoints?: CheckpointOptions | undefined;
   /** Once aborted, training saves a checkpoint behind the step that it is in, and stops. */
@@ -257,7 +259,7 @@ class Training<P> {
     if (fingerprint !== this.files!.fingerprint) {
       throw new SdqError(
         'bad-checkpoint',
-        `${this.files!.last} is of other data or another recipe: delete it to train "${stage}" anew.`,
+        `${this.files!.last} is of other data or another recipe, plan, loss or teacher: train "${stage}" with those of before to go on from it, or move it away to begin anew.`,
       );
     }
     this.restoreWeights(saved);
@@ -298,8 +300,20 @@ class Training<P> {
 }
 
 /** What must agree for a checkpoint to be of a training. */
-function fingerprint<P>({ stage, seed, recipe, examples }: TrainingRequest<P>): string {
-  const text = JSON.stringify({ stage, seed, recipe, examples: examplesHash(examples) });
+function fingerprint<P>({
+  stage,
+  seed,
+  recipe,
+  examples,
+  variables,
+  sparse,
+  identity,
+}: TrainingRequest<P>): string {
+  const trained = [...variables].map(([name, { shape }]) => [name, shape]);
+  const text = JSON.stringify({
+    ...{ stage, seed, recipe, trained, sparse, identity },
+    examples: examplesHash(examples),
+  });
   return createHash('sha256').update(text).digest('hex');
 }
 

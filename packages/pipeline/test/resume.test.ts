@@ -91,17 +91,19 @@ describe('a run that dies', () => {
     expect(existsSync(join(root, name, 'checkpoints', 'sdq'))).toBe(false);
   });
 
-  it('is refused a checkpoint of other data', async () => {
-    await expect(
-      attempt(
-        'moved',
-        at('sdq', () => 8),
-      ),
-    ).rejects.toThrow('killed');
+  it('begins anew on other data', async () => {
+    const dies = at('sdq', () => 8);
+    await expect(attempt('moved', dies)).rejects.toThrow('killed');
     const kept = join(root, 'kept');
     cpSync(join(data, 'NC'), kept, { recursive: true });
     writeTinyData(data, 7);
-    await expect(attempt('moved')).rejects.toMatchObject({ code: 'bad-checkpoint' });
+    const events = await attempt('moved');
+    expect(events.some(({ event }) => event === 'resumed')).toBe(false);
+    await attempt('on other data');
+    expect(weights('moved').map((bytes, i) => bytes.equals(weights('on other data')[i]!))).toEqual([
+      true,
+      true,
+    ]);
     cpSync(kept, join(data, 'NC'), { recursive: true });
   });
 });

@@ -8,7 +8,7 @@ export type {
   WordsExample,
 } from './examples.ts';
 export { taskLabels } from './labels.ts';
-export { type FoundLanguage, listLanguages } from './layout.ts';
+export { type FoundLanguage, listLanguages, taskFiles } from './layout.ts';
 export { type DataNote, readLines, strictly } from './lines.ts';
 export {
   accuracy,

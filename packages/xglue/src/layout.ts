@@ -71,6 +71,30 @@ export function noSplit(
   return new SdqError('path-not-found', `No ${split} split of ${info.name}: expected ${file}, but ${found}.`);
 }
 
+/**
+ * The files of a task from which a model is trained in English and scored on dev sets: those of the splits, and that of the labels.
+ *
+ * @param languages - of the dev sets; all that the folder has, if absent
+ * @throws {SdqError} as {@link listLanguages}
+ *
+ * @example
+ * ```ts
+ * import { taskFiles } from '@sdq/xglue';
+ *
+ * taskFiles('xglue', 'POS', ['de']); // ['xglue/POS/en.train', 'xglue/POS/de.dev', 'xglue/POS/labels']
+ * ```
+ */
+export function taskFiles(folder: string, taskName: string, languages?: readonly string[]): string[] {
+  const info = task(taskName);
+  const scored = languages ?? listLanguages(folder, info.name, 'dev').map(({ language }) => language);
+  const labels = info.labelFile === undefined ? [] : [join(folder, info.labelFile)];
+  const splits = [
+    findSplit(folder, info, 'en', 'train'),
+    ...scored.map((language) => findSplit(folder, info, language, 'dev')),
+  ];
+  return [...new Set([...splits.map(({ file }) => file), ...labels.filter((file) => existsSync(file))])];
+}
+
 function checkSplit(split: string): void {
   if (!SPLITS.includes(split)) throw unknownName('split', split, SPLITS);
 }
