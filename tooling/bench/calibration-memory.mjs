@@ -20,7 +20,7 @@ if (observer === undefined) {
 function measured(name) {
   const child = fork(fileURLToPath(import.meta.url), [model, task, data, sequences, name]);
   return new Promise((resolve, reject) => {
-    child.on('message', ({ bytes, program, loaded, peak, seconds }) => {
+    child.on('message', (/** @type {any} */ { bytes, program, loaded, peak, seconds }) => {
       const megabytes = (count) => `${(count / 1e6).toFixed(0)} MB`;
       const share = ((bytes + peak - loaded) / bytes).toFixed(2);
       console.log(
@@ -28,7 +28,7 @@ function measured(name) {
       );
     });
     child.on('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`calibration ended with ${code}`)),
+      code === 0 ? resolve(undefined) : reject(new Error(`calibration ended with ${code}`)),
     );
   });
 }
@@ -53,7 +53,15 @@ async function calibrate() {
   // Loading has a peak of its own, which this makes the kernel forget.
   writeFileSync('/proc/self/clear_refs', '5');
   const started = performance.now();
-  await quantize(calibratedModel(float), batches, createPlan('w8a8'), { observer });
-  process.send({ bytes, program, loaded, peak: peakMemory(), seconds: (performance.now() - started) / 1000 });
+  await quantize(calibratedModel(float), batches, createPlan('w8a8'), {
+    observer: /** @type {import('@sdq/quantizers').ObserverName} */ (observer),
+  });
+  process.send?.({
+    bytes,
+    program,
+    loaded,
+    peak: peakMemory(),
+    seconds: (performance.now() - started) / 1000,
+  });
   disposeModel(float);
 }

@@ -149,7 +149,10 @@ function randomBatch(lengths, vocabulary) {
     offsets[i + 1] = offsets[i] + length;
   });
   // A fixed walk over the vocabulary: speed does not depend on the ids.
-  return { offsets, ids: Int32Array.from({ length: offsets.at(-1) }, (_, i) => (i * 7919) % vocabulary) };
+  return {
+    offsets,
+    ids: Int32Array.from({ length: offsets[lengths.length] }, (_, i) => (i * 7919) % vocabulary),
+  };
 }
 
 /** The lengths of POS dev sentences in all languages, 16 a batch in the order of the files. */

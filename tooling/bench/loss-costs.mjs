@@ -31,7 +31,7 @@ const context = { offsets, teacher: MODEL, student: MODEL };
 /** Milliseconds of one loss with the gradients at all that it reads. */
 function run(loss) {
   const read = [...student.sites.keys()].filter((site) => loss.taps(site, MODEL));
-  const points = read.length === 0 ? [student.logits] : read.map((site) => student.sites.get(site));
+  const points = read.length === 0 ? [student.logits] : read.flatMap((site) => student.sites.get(site) ?? []);
   const at = (...xs) => {
     const own = new Map(read.map((site, i) => [site, xs[i]]));
     return loss.compute(teacher, { logits: read.length === 0 ? xs[0] : student.logits, sites: own }, context);
@@ -52,7 +52,9 @@ console.log(
 );
 console.log('| loss | layers | ms | times Att-KLD (quartiles) |\n|---|---|---|---|');
 for (const name of LOSS_NAMES) {
-  for (const layers of name === 'logit-kl' ? ['all'] : ['all', 'last']) {
+  /** @type {('all' | 'last')[]} */
+  const choices = name === 'logit-kl' ? ['all'] : ['all', 'last'];
+  for (const layers of choices) {
     const loss = namedLoss(name, { layers });
     const attKld = namedLoss('att-kld', { layers: 'all' });
     const { ours, ratio, spread } = await inTurn(

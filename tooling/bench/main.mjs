@@ -13,7 +13,7 @@ const { values: flags } = parseArgs({
 const all = [...kernelBenchmarks, ...encoderBenchmarks, ...trainingBenchmarks, ...tfjsNodeBenchmarks];
 const chosen = all.filter(({ name }) => !flags.only || flags.only.some((part) => name.includes(part)));
 if (flags.list || chosen.length === 0) {
-  if (!flags.list) console.error(`No benchmark has "${flags.only.join('", "')}" in its name; there are:`);
+  if (!flags.list) console.error(`No benchmark has "${flags.only?.join('", "')}" in its name; there are:`);
   for (const { name, title } of all) console.log(`${name}: ${title}`);
   process.exit(flags.list ? 0 : 2);
 }

@@ -6,6 +6,6 @@ import { readFileSync } from 'node:fs';
  */
 export function peakMemory() {
   if (process.platform !== 'linux') return 1024 * process.resourceUsage().maxRSS;
-  const [, kilobytes] = readFileSync('/proc/self/status', 'utf8').match(/^VmHWM:\s*(\d+) kB/m);
-  return 1024 * Number(kilobytes);
+  const found = readFileSync('/proc/self/status', 'utf8').match(/^VmHWM:\s*(\d+) kB/m);
+  return 1024 * Number(found?.[1]);
 }

@@ -6,6 +6,10 @@ import { peakMemory } from './peak-memory.mjs';
 const [hidden, mode] = process.argv.slice(2);
 await useSdqCpu();
 const lengths = Array.from({ length: 16 }, () => 128);
-const model = syntheticModel({ hidden: Number(hidden), mode, lengths });
+const model = syntheticModel({
+  hidden: Number(hidden),
+  mode: /** @type {import('@sdq/pipeline').StepMode} */ (mode),
+  lengths,
+});
 for (let i = 0; i < 3; i++) model.step();
-process.send(peakMemory());
+process.send?.(peakMemory());

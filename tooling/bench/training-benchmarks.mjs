@@ -101,9 +101,9 @@ function ownPeak(hidden, mode) {
 
 /** What self-distillation adds to a step of ours. */
 async function againstOwnQat(liveTeacher) {
-  const [sdq, qat] = ['sdq', 'qat'].map((mode) =>
-    syntheticModel({ hidden: 384, mode, lengths: SQUARE, liveTeacher }),
-  );
+  /** @type {import('@sdq/pipeline').StepMode[]} */
+  const modes = ['sdq', 'qat'];
+  const [sdq, qat] = modes.map((mode) => syntheticModel({ hidden: 384, mode, lengths: SQUARE, liveTeacher }));
   const result = await inTurn(
     () => timed(() => sdq.step()),
     () => timed(() => qat.step()),

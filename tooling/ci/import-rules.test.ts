@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cruise, type ICruiseResult } from 'dependency-cruiser';
+import { cruise, type ICruiseResult, type IFlattenedRuleSet } from 'dependency-cruiser';
 import { expect, it } from 'vitest';
 import config from '../../.dependency-cruiser.mjs';
 
@@ -15,7 +15,7 @@ async function violations(files: Record<string, string>): Promise<string[]> {
     }
     const { forbidden, options } = config;
     const { output } = await cruise(['packages'], {
-      ...{ baseDir: root, validate: true, ruleSet: { forbidden } },
+      ...{ baseDir: root, validate: true, ruleSet: { forbidden } as IFlattenedRuleSet },
       tsPreCompilationDeps: options.tsPreCompilationDeps,
     });
     const found = (output as ICruiseResult).summary.violations;

@@ -16,6 +16,7 @@ try {
     ...['packages', 'tooling', 'examples', 'experiments'],
   ]);
   check('Types', 'node_modules/.bin/turbo', ['run', 'typecheck', '--output-logs=errors-only']);
+  check('Types of scripts and experiments', 'node_modules/.bin/tsc', ['-p', 'tooling']);
   check('The code of each package is as small as it was', 'node_modules/.bin/size-limit', ['--silent']);
   check('Packages, and a plug-in, work as packed', process.execPath, ['tooling/release/check-packages.mjs']);
   runCargo();
@@ -60,9 +61,10 @@ function runCargo() {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
   });
-  console.log(stdout);
+  const printed = String(stdout);
+  console.log(printed);
   let counted = false;
-  for (const [, passed, failed, ignored] of stdout.matchAll(/(\d+) passed; (\d+) failed; (\d+) ignored/g)) {
+  for (const [, passed, failed, ignored] of printed.matchAll(/(\d+) passed; (\d+) failed; (\d+) ignored/g)) {
     counted = true;
     totals.passed += Number(passed);
     totals.failed += Number(failed);

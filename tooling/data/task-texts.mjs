@@ -9,8 +9,10 @@ const [data, out, judged] = process.argv.slice(2);
 
 /** [texts] by language, each text once. */
 const texts = new Map();
+/** @type {import('@sdq/xglue').SplitName[]} */
+const splits = ['train', 'dev'];
 for (const { name, kind } of tasks) {
-  for (const split of ['train', 'dev']) {
+  for (const split of splits) {
     if (name === judged && split === 'dev') continue;
     for (const { language } of languagesOf(name, split)) {
       const found = texts.get(language) ?? new Set();

@@ -63,9 +63,18 @@ export function architecturePicture(imports) {
     `<rect x="${x - BOX.width / 2}" y="${y - BOX.height / 2}" width="${BOX.width}" height="${BOX.height}" rx="5" fill="none" stroke="#2E8BC9" stroke-width="1.5"/>`,
     `<text x="${x}" y="${y + 4.5}">${name}</text>`,
   ]);
+  // An arrow that passes a box on its way is not drawn over its name.
+  const holes = [...centres.values()].map(
+    ({ x, y }) =>
+      `<rect x="${x - BOX.width / 2}" y="${y - BOX.height / 2}" width="${BOX.width}" height="${BOX.height}" fill="#000"/>`,
+  );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="13" text-anchor="middle" fill="${INK}">
-<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8Z" fill="${INK}"/></marker></defs>
-${[...arrows, ...boxes].join('\n')}
+<defs><marker id="head" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8Z" fill="${INK}"/></marker>
+<mask id="behind"><rect width="${WIDTH}" height="${height}" fill="#fff"/>${holes.join('')}</mask></defs>
+<g mask="url(#behind)">
+${arrows.join('\n')}
+</g>
+${boxes.join('\n')}
 </svg>
 `;
 }

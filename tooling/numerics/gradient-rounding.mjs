@@ -45,6 +45,7 @@ const ROUNDINGS = {
   'int8, a scale a token': (values, width) => stochasticInt8(values, width),
   'int8, one scale': (values) => stochasticInt8(values, values.length),
 };
+/** @type {Record<string, number[]>} */
 const errors = Object.fromEntries(Object.keys(ROUNDINGS).map((name) => [name, []]));
 
 /** The error of dy^T x, relative to its norm, for each rounding of dy. */
@@ -59,12 +60,14 @@ function compare(dy, x) {
 }
 
 class ComparingOps extends FloatOps {
+  /** @override */
   linear(site, x, weight, bias) {
-    const listened = tf.customGrad((y, save) => {
+    const listened = tf.customGrad((...given) => {
+      const [y, save] = /** @type {[tf.Tensor, tf.GradSaveFunc]} */ (given);
       save([x]);
       return {
         value: y.clone(),
-        gradFunc: (dy, [input]) => {
+        gradFunc: (/** @type {tf.Tensor} */ dy, /** @type {tf.Tensor[]} */ [input]) => {
           tf.tidy(() => compare(dy, input));
           return dy.clone();
         },
@@ -75,7 +78,8 @@ class ComparingOps extends FloatOps {
 }
 
 const variables = [...model.parameters].filter(([name]) => /encoder\.layer\.0\..*query\.weight$/.test(name));
-const parameters = new Map([...model.parameters, ...variables.map(([name, t]) => [name, tf.variable(t)])]);
+const parameters = new Map(model.parameters);
+for (const [name, t] of variables) parameters.set(name, tf.variable(t));
 tf.tidy(() =>
   tf.variableGrads(() =>
     softmaxCrossEntropy(logitsOf({ ...model, parameters }, new ComparingOps(), batch), batch.labels),

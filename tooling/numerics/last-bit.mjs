@@ -14,16 +14,19 @@ const encode = exampleEncoder(await loadTokenizer(folder), labels, defaultMaxLen
 const sets = devSets({ data, task, labels, devLimit: Number(devLimit), encode });
 
 const FIRST = 'embeddings.LayerNorm.weight';
-const copies = [
+/** @type {[string, ReturnType<typeof quantizedClassifier>][]} */
+const bumps = [
   ['one weight of the first LayerNorm', bumped((name, i) => name === FIRST && i === 0)],
   ['all of the first LayerNorm', bumped((name) => name === FIRST)],
   ['all of every LayerNorm', bumped((name) => name.endsWith('LayerNorm.weight'))],
-].map(([title, copy]) => ({ title, copy, different: 0, largest: 0, sum: 0 }));
+];
+const copies = bumps.map(([title, copy]) => ({ title, copy, different: 0, largest: 0, sum: 0 }));
 const reference = quantizedClassifier(model);
 let predictions = 0;
 for (const set of sets.values()) {
   for (const { encoded } of set.chunks()) {
     for (const { ids, firstPiece } of encoded) {
+      if (!firstPiece) throw new Error('Name a task of words.');
       const batch = packEncodings([{ ids, tokenTypes: new Int32Array(ids.length) }]);
       const rows = firstPiece.filter((row) => row >= 0);
       const own = logits(reference, batch);
@@ -39,11 +42,12 @@ for (const { title, different, largest, sum } of copies) {
 }
 
 function bumped(matches) {
-  const floats = [...model.floats].map(([name, tensor]) => {
+  const floats = new Map(model.floats);
+  for (const [name, tensor] of floats) {
     const data = tensor.data.map((x, i) => (matches(name, i) ? nextFloat(x) : x));
-    return [name, { ...tensor, data }];
-  });
-  return quantizedClassifier({ ...model, floats: new Map(floats) });
+    floats.set(name, { ...tensor, data });
+  }
+  return quantizedClassifier({ ...model, floats });
 }
 
 /** The float one step farther from zero. */

@@ -19,18 +19,20 @@ if (names.length !== 2 || !names.every((name) => name in USES)) {
 class WatchedOps extends FakeQuantizedOps {
   inputs = new Map();
 
+  /** @override */
   linear(site, x, weight, bias) {
     this.inputs.set(site, x.dataSync().slice());
     return super.linear(site, x, weight, bias);
   }
 }
 
-let grids;
+/** @type {ReadonlyMap<string, import('@sdq/core').AffineGrid>} */
+let grids = new Map();
 const sides = [];
 for (const name of names) {
   await USES[name]();
   const model = syntheticModel({ hidden: 384, layers: 4, mode: 'qat', lengths: Array(8).fill(32) });
-  grids ??= model.grids;
+  if (sides.length === 0) grids = model.grids;
   const ops = new WatchedOps(new FloatOps(), model.plan, { grids: new Map(grids) });
   const { config, parameters, head } = model.model;
   const logits = tf.tidy(() => forward(ops, config, parameters, model.batch, head).logits.dataSync().slice());
@@ -42,7 +44,7 @@ console.log(
   '| input of | values | other steps | from a middle, steps | apart, steps |\n| --- | --- | --- | --- | --- |',
 );
 for (const [site, values] of one.inputs) {
-  const scale = Math.fround(grids.get(site).scale);
+  const scale = Math.fround(grids.get(site)?.scale ?? Number.NaN);
   const steps = values.map((value) => value / scale);
   const others = other.inputs.get(site).map((value) => value / scale);
   const turned = [...steps.keys()].filter((i) => roundHalfEven(steps[i]) !== roundHalfEven(others[i]));

@@ -37,6 +37,7 @@ function install(folder, packed) {
 }
 
 async function train(folder, packed) {
+  /** @type {typeof import('../../packages/pipeline/test/tiny-task.ts')} */
   const tiny = await createJiti(import.meta.url).import('../../packages/pipeline/test/tiny-task.ts');
   const [data, model, plan, out] = ['data', 'model', 'plan.json', 'run'].map((name) => join(folder, name));
   tiny.writeTinyData(data);

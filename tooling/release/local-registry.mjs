@@ -35,7 +35,7 @@ export async function localRegistry(scratch) {
     runs = false;
   });
   // With the processes that it started.
-  const stop = () => runs && process.kill(-server.pid);
+  const stop = () => runs && process.kill(-Number(server.pid));
   const url = `http://127.0.0.1:${port}/`;
   for (let i = 0; !(await answers(`${url}-/ping`)); i++) {
     if (i === 300) {
@@ -67,7 +67,7 @@ function answers(url) {
 function freePort() {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
+      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
       server.close(() => resolve(port));
     });
   });

@@ -13,7 +13,8 @@ const TEXT = 'Mkimbiaji alishinda mbio za marathoni.';
 const scratch = mkdtempSync(join(tmpdir(), 'sdq-newcomer-'));
 const [folder, prefix] = [join(scratch, 'folder'), join(scratch, 'global')];
 mkdirSync(folder);
-const [, first] = /^```sh\n(.*?)^```$/ms.exec(readFileSync(join(root, 'packages/cli/README.md'), 'utf8'));
+const readme = readFileSync(join(root, 'packages/cli/README.md'), 'utf8');
+const [, first = ''] = /^```sh\n(.*?)^```$/ms.exec(readme) ?? [];
 const [install, quickstart] = first.trim().split('\n');
 const { npm, stop } = await localRegistry(scratch);
 try {
@@ -26,7 +27,7 @@ try {
   );
   const { stdout } = timed(quickstart, () => shell(quickstart));
   console.log(stdout);
-  const [, next] = /^Next: (.*)$/m.exec(stdout);
+  const [, next = ''] = /^Next: (.*)$/m.exec(stdout) ?? [];
   const ask = next.replace('your text', TEXT);
   console.log(timed(ask, () => shell(ask)).stdout);
 } finally {

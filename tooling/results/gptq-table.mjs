@@ -8,9 +8,12 @@ import { dequantizeRows, Gram, gptq, ListeningOps, outputError, weightQuantizer 
 import * as tf from '@tensorflow/tfjs';
 
 const [folder, file, sentences = '64'] = process.argv.slice(2);
+/** @type {import('@sdq/core').Granularity[]} */
 const GRANULARITIES = ['channel', { group: 128 }];
 await useSdqCpu();
-const { config, head, tensors } = await loadCheckpoint(folder);
+const { config, head: found, tensors } = await loadCheckpoint(folder);
+if (!found) throw new Error(`${folder} has no head: name a fine-tuned model.`);
+const head = found;
 const tokenizer = await loadTokenizer(folder);
 const parameters = new Map([...tensors].map(([name, t]) => [name, tf.tensor(t.data, [...t.shape])]));
 const texts = readFileSync(file, 'utf8')
@@ -24,7 +27,7 @@ const heldBatch = packEncodings(encodings.filter((_, i) => i % 2 === 1));
 function gramsOf(batch) {
   const grams = new Map();
   const ops = new ListeningOps(new FloatOps(), (site, x) => {
-    if (!grams.has(site)) grams.set(site, new Gram(x.shape[1]));
+    if (!grams.has(site)) grams.set(site, new Gram(Number(x.shape[1])));
     grams.get(site).add(x, site);
   });
   tf.tidy(() => void forward(ops, config, parameters, batch, head));
@@ -41,9 +44,11 @@ console.log('|---|---|---|---|---|---|---|---|');
 let worse = 0;
 let compared = 0;
 let slowest = 0;
+/** @type {number[][]} */
 const shares = [[], []];
 for (const [site, gram] of calibration) {
   const weight = parameters.get(`${site}.weight`);
+  if (!weight) throw new Error(`The checkpoint has no ${site}.weight.`);
   const floats = weight.dataSync();
   const started = performance.now();
   const cells = GRANULARITIES.flatMap((granularity, i) => {

@@ -53,7 +53,7 @@ export function rankCorrelation(first, second) {
 /** The effects in one language, each averaged over the runs. */
 function effects(folders, results, task, language, version) {
   const read = (folder, of) =>
-    readPredictions({ folder: join(folder, 'predictions', of), task, language }).flat();
+    [readPredictions({ folder: join(folder, 'predictions', of), task, language })].flat(2);
   const perRun = folders.map((folder) => [read(folder, 'fp32'), read(folder, version)]);
   return {
     change: mean(results.map(({ scores }) => scores[version][language] - scores.fp32[language])),
@@ -62,6 +62,7 @@ function effects(folders, results, task, language, version) {
   };
 }
 
+/** @param {string[]} args */
 async function main([picture, ...folders]) {
   const results = folders.map(readResults);
   const { config, task } = results[0];

@@ -42,6 +42,7 @@ export function difference({ out, seed, methods, ...config }, { out: _, seed: __
   return changes(config, other).join(', ');
 }
 
+/** @param {string[]} args */
 function main([picture, version, base, ...folders]) {
   const read = (list) =>
     list.split(',').map((folder) => {

@@ -19,6 +19,7 @@ export function simulate({ correlation, languages, examples, cluster = 1, trials
     const [first, second] = models.map((rights) =>
       rights.map((row, language) => tallyOf(row, language, cluster)),
     );
+    /** @type {[import('@sdq/xglue').Tally, import('@sdq/xglue').Tally][][]} */
     const groups = first.map((one, language) => [[one, second[language]]]);
     const { p } = pairedMeanTest(groups, { samples, random: random.fork(`swaps ${trial}`) });
     if (p < 0.05) significant += 1;

@@ -28,6 +28,7 @@ export function keptZeroShot(task, plans, version) {
   });
 }
 
+/** @param {string[]} args */
 function main([picture, ...folders]) {
   const tasks = readTasks(folders);
   const runs = tasks.flatMap((task) => task.runs);
