@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 
 interface Manifest {
+  readonly bin?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
   readonly peerDependencies?: Record<string, string>;
@@ -14,9 +15,8 @@ interface Manifest {
 
 /** The names of all that an install of a package brings: its dependencies and required peers, and theirs. */
 function installed(folder: string, names = new Set<string>()): Set<string> {
-  const manifest: Manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const { peerDependencies = {}, peerDependenciesMeta = {} } = manifest;
-  const peers = Object.keys(peerDependencies).filter((peer) => !peerDependenciesMeta[peer]?.optional);
+  const manifest = read(folder);
+  const peers = requiredPeers(manifest);
   const wanted = { ...manifest.dependencies, ...manifest.optionalDependencies };
   for (const name of [...Object.keys(wanted), ...peers]) {
     if (names.has(name)) continue;
@@ -25,6 +25,14 @@ function installed(folder: string, names = new Set<string>()): Set<string> {
     if (found) installed(found, names);
   }
   return names;
+}
+
+function read(folder: string): Manifest {
+  return JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+}
+
+function requiredPeers({ peerDependencies = {}, peerDependenciesMeta = {} }: Manifest): string[] {
+  return Object.keys(peerDependencies).filter((peer) => !peerDependenciesMeta[peer]?.optional);
 }
 
 /** The folder of a dependency, as Node finds it. */
@@ -42,4 +50,41 @@ it.each(readdirSync(packages))("%s brings none of TensorFlow's native code", (na
   expect(names.filter((name) => name.startsWith('@tensorflow/tfjs-node'))).toEqual([]);
   if (name !== 'core' && name !== 'xglue' && name !== 'onnx')
     expect(names).toContain('@tensorflow/tfjs-core');
+});
+
+/** The folder and manifest of each direct dependency of a package. */
+function direct(folder: string): { name: string; folder: string; manifest: Manifest }[] {
+  const { dependencies, optionalDependencies } = read(folder);
+  return Object.keys({ ...dependencies, ...optionalDependencies }).flatMap((name) => {
+    const found = find(name, folder);
+    return found === undefined ? [] : [{ name, folder: found, manifest: read(found) }];
+  });
+}
+
+it.each(readdirSync(packages))('%s declares what its dependencies ask of their user', (name) => {
+  const folder = join(packages, name);
+  const { dependencies, peerDependencies, bin } = read(folder);
+  const isCommand = bin !== undefined;
+  const given = Object.keys({ ...dependencies, ...peerDependencies });
+  const lacking = direct(folder).flatMap(({ name, manifest }) =>
+    // The user of the command brings the optional parts as well, and strict package managers hand down declared ones only.
+    (isCommand && name.startsWith('@sdq/')
+      ? Object.keys(manifest.peerDependencies ?? {})
+      : requiredPeers(manifest)
+    )
+      .filter((peer) => !given.includes(peer))
+      .map((peer) => `${name} needs ${peer}`),
+  );
+  expect(lacking).toEqual([]);
+});
+
+it.each(readdirSync(packages))('%s brings the long of TensorFlow.js beside another long', (name) => {
+  const folder = join(packages, name);
+  const core = find('@tensorflow/tfjs-core', find('@tensorflow/tfjs', fileURLToPath(import.meta.url))!)!;
+  const supported = read(core).dependencies!.long;
+  const others = direct(folder).filter(
+    ({ manifest }) => (manifest.dependencies?.long ?? supported) !== supported,
+  );
+  // TensorFlow.js requires long and does not declare it: it gets the one that is hoisted, which more packages must ask for.
+  if (others.length > 0) expect(read(folder).dependencies!.long).toBe(supported);
 });

@@ -9,7 +9,7 @@ import { bin, root, run } from './packed.mjs';
  * A registry on this machine for what is published to it; it takes all other packages from where this machine's npm does.
  *
  * @param scratch - an empty folder, for what it and npm keep
- * @returns `npm(args, cwd, env)`, which runs npm with this registry and an empty cache; and `stop`
+ * @returns `npm(args, cwd, env)`, which runs npm with this registry and an empty cache; its `url`; and `stop`
  */
 export async function localRegistry(scratch) {
   const upstream = run('npm', ['config', 'get', 'registry'], root).trim();
@@ -54,7 +54,7 @@ export async function localRegistry(scratch) {
       npm_config_cache: join(scratch, 'npm-cache'),
       ...env,
     });
-  return { npm, stop };
+  return { npm, url, stop };
 }
 
 function answers(url) {

@@ -1,6 +1,8 @@
 // Shows that each package works for its users as it would be published: publishes all to a registry on this machine, installs each
-// alone in an empty project, compiles the examples of its README under both ways of module resolution, and runs them.
-// `node tooling/release/release-check.mjs [NAME ...] [--write]`: --write puts the sizes into docs/releases.md.
+// alone in an empty project, compiles the examples of its README under both ways of module resolution, and runs them; then
+// installs all together by each package manager.
+// `node tooling/release/release-check.mjs [NAME ...] [--write]`: --write puts the sizes into docs/releases.md. A NAME is a
+// package without its scope, or a package manager: npm, pnpm, yarn-1, yarn-4.
 import {
   cpSync,
   existsSync,
@@ -15,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { localRegistry } from './local-registry.mjs';
+import { checkManager, MANAGER_NAMES } from './package-managers.mjs';
 import { bin, pack, packageFolders, packageIn, root, run } from './packed.mjs';
 
 // A README shows an error that is thrown on purpose, and a training of minutes.
@@ -25,14 +28,17 @@ const REPORT = join(root, 'docs/releases.md');
 
 const asked = process.argv.slice(2).filter((name) => !name.startsWith('--'));
 const scratch = mkdtempSync(join(tmpdir(), 'sdq-release-'));
-const { npm, stop } = await localRegistry(scratch);
+const registry = await localRegistry(scratch);
+const { npm, stop } = registry;
 let failed = 0;
 try {
   const packed = pack(scratch);
   for (const { tarball } of packed) npm(['publish', tarball], scratch);
   const baseline = install('tfjs', ['@tensorflow/tfjs']);
   const rows = [];
-  for (const { manifest, folder } of packed.filter(({ manifest }) => manifest.os === undefined)) {
+  const portable = packed.filter(({ manifest }) => manifest.os === undefined);
+  const published = portable.map(({ manifest }) => manifest);
+  for (const { manifest, folder } of portable) {
     const short = manifest.name.replace('@sdq/', '');
     if (asked.length > 0 && !asked.includes(short)) continue;
     try {
@@ -49,6 +55,20 @@ try {
     } catch (error) {
       failed += 1;
       console.log(`FAILED: ${manifest.name}\n${error.message}`);
+    }
+  }
+  for (const manager of MANAGER_NAMES) {
+    if (asked.length > 0 && !asked.includes(manager)) continue;
+    try {
+      const started = performance.now();
+      const folder = join(scratch, 'managers', manager);
+      const long = checkManager(manager, published, registry, folder);
+      rmSync(folder, { recursive: true });
+      const seconds = ((performance.now() - started) / 1000).toFixed(0);
+      console.log(`ok: all packages by ${manager}, with long ${long}, ${seconds} s`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAILED: all packages by ${manager}\n${error.message}`);
     }
   }
   const table = sizeTable(rows, baseline);
