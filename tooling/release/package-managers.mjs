@@ -53,7 +53,11 @@ export function checkManager(manager, manifests, { npm, url }, folder) {
   const path = join(folder, 'project');
   mkdirSync(path, { recursive: true });
   const dependencies = Object.fromEntries(manifests.map(({ name, version }) => [name, version]));
-  dependencies['@tensorflow/tfjs'] = '^4.22.0';
+  for (const { peerDependencies = {}, peerDependenciesMeta = {} } of manifests) {
+    for (const [peer, range] of Object.entries(peerDependencies)) {
+      if (!peerDependenciesMeta[peer]?.optional) dependencies[peer] = range;
+    }
+  }
   writeFileSync(
     join(path, 'package.json'),
     JSON.stringify({ name: 'try', private: true, type: 'module', dependencies }),
