@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const packages = fileURLToPath(new URL('../../packages', import.meta.url));
+
+/** What the names of a checkpoint's parameters are made of, in a text or in a pattern. */
+const NAMES =
+  /encoder\\?\.layer\b|LayerNorm\\?\.(weight|bias)|word_embeddings|(position|token_type)_embeddings|attention\\?\.(self|output)\b|intermediate\\?\.dense|output\\?\.dense|\bout_proj|pooler\\?\.dense/;
+
+/**
+ * Files outside `models/src/families` that know a parameter's name, as package and file, whichever folder that is in. Others
+ * select by role and layer. Files are only ever taken off this list.
+ */
+const KNOWN: readonly string[] = [
+  'distillation/attention-map-and-output.ts',
+  'distillation/attention-map-kl.ts',
+  'distillation/attention-output-kl.ts',
+  'distillation/attention-output-mse.ts',
+  'distillation/layered-loss.ts',
+  'distillation/projected-attention-mse.ts',
+  'distillation/self-attention-relations.ts',
+  'models/checkpoint.ts',
+  'models/config.ts',
+  'models/e5-checkpoint.ts',
+  'models/encoder.ts',
+  'models/parameters.ts',
+  'onnx/onnx-ops.ts',
+  'pipeline/encoder-model.ts',
+  'pipeline/layer-decay.ts',
+  'pipeline/run-results.ts',
+  'pipeline/synthetic-model.ts',
+  'quantizers/iterative-pq.ts',
+  'quantizers/plan.ts',
+];
+
+it('lets the families alone know the names of parameters', () => {
+  expect(
+    filesWithNames(),
+    'a file that selects by role and layer leaves the list of this test; no file joins it',
+  ).toEqual([...KNOWN].sort());
+});
+
+it('knows a name in a text and in a pattern, and none in a comment', () => {
+  expect(namesIn(`const site = 'encoder.layer.0.attention.self.query';`)).toBe(true);
+  expect(namesIn('const layer = /encoder\\.layer\\.(\\d+)/;')).toBe(true);
+  expect(namesIn(`name.endsWith('LayerNorm.weight')`)).toBe(true);
+  expect(namesIn(' * `encoder.layer.0.output.dense` is a site')).toBe(false);
+  expect(namesIn('// as encoder.layer.0')).toBe(false);
+  expect(namesIn(`const kernel = 'sdqLayerNorm';`)).toBe(false);
+});
+
+function filesWithNames(): string[] {
+  return readdirSync(packages)
+    .flatMap((name) =>
+      sources(join(packages, name, 'src'))
+        .filter((file) => !file.startsWith(join(packages, 'models/src/families/')))
+        .filter((file) => namesIn(readFileSync(file, 'utf8')))
+        .map((file) => `${name}/${basename(file)}`),
+    )
+    .sort();
+}
+
+function namesIn(text: string): boolean {
+  return text.split('\n').some((line) => !/^\s*(\*|\/\*|\/\/)/.test(line) && NAMES.test(line));
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => /(?<!\.test)\.ts$/.test(file))
+    .map((file) => join(folder, file));
+}
