@@ -55,7 +55,7 @@ function filesWithNames(): string[] {
   return readdirSync(packages)
     .flatMap((name) =>
       sources(join(packages, name, 'src'))
-        .filter((file) => !file.startsWith(join(packages, 'models/src/families/')))
+        .filter((file) => !file.startsWith(join(packages, 'models/src/families')))
         .filter((file) => namesIn(readFileSync(file, 'utf8')))
         .map((file) => `${name}/${basename(file)}`),
     )
