@@ -1,7 +1,6 @@
 import { getCompletionScript, getShellFromEnv, log, logFiles, parseEnv } from '@pnpm/tabtab';
 import type { Command } from 'commander';
-import { completionsFor } from './completion.ts';
-import type { SHELLS } from './program.ts';
+import { completionsFor, type SHELLS } from './completion.ts';
 
 /** `sdq completion`: the script that makes a shell complete the words of `sdq`. */
 export async function completionCommand(shell: (typeof SHELLS)[number]): Promise<void> {

@@ -1,6 +1,9 @@
 import { tasks } from '@sdq/xglue';
 import type { Command, Option } from 'commander';
 
+/** The shells that a completion script can be written for. */
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
 /** A word that a shell may offer, and what it means. */
 export interface Completion {
   readonly name: string;

@@ -1,11 +1,9 @@
 import { tasks } from '@sdq/xglue';
 import { Argument, Command, type CommanderError, Option } from 'commander';
 import { BACKENDS } from './backends.ts';
+import { SHELLS } from './completion.ts';
 import { bytesFlag, layersFlag, listFlag, numberFlag, numbersFlag, weightsFlag } from './flags.ts';
 import { VERSION } from './version.ts';
-
-/** The shells that a completion script can be written for. */
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 const PLAN_HELP = 'what each weight and input gets: w8a8, w4a8, ..., or a JSON file of rules';
 

@@ -36,3 +36,11 @@ export interface DistillationLoss {
    */
   compute(teacher: Taps, student: Taps, context: DistillationContext): Scalar;
 }
+
+/** What a loss adds to a sum of losses. */
+export interface LossTerm {
+  /** How much it counts in the sum. */
+  readonly weight: number;
+  /** Over how many rows its value is a mean. */
+  readonly rows: number;
+}

@@ -1,6 +1,6 @@
 export { listed, quoted } from './bounded-text.ts';
 export { joinBlocks } from './codebook.ts';
-export type { DistillationContext, DistillationLoss, EncoderShape, Taps } from './distillation.ts';
+export type { DistillationContext, DistillationLoss, EncoderShape, LossTerm, Taps } from './distillation.ts';
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
 export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';
 export { packIntegers, unpackIntegers, wordsPerRow } from './packed-integers.ts';

@@ -2,6 +2,7 @@ import {
   type DistillationContext,
   type DistillationLoss,
   type EncoderShape,
+  type LossTerm,
   SdqError,
   type Site,
   type Taps,
@@ -13,14 +14,6 @@ import { requireSchedule, type WeightSchedule, weightAt } from './weight-schedul
 export interface WeightedLoss {
   readonly loss: DistillationLoss;
   readonly weight: WeightSchedule;
-}
-
-/** What a loss adds to a sum of losses. */
-export interface LossTerm {
-  /** How much it counts in the sum. */
-  readonly weight: number;
-  /** Over how many rows its value is a mean. */
-  readonly rows: number;
 }
 
 /** The weighted sum of several losses. */

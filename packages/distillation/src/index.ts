@@ -2,7 +2,7 @@ export { attentionMapAndOutput, type MapAndOutputOptions } from './attention-map
 export { attentionMapKl } from './attention-map-kl.ts';
 export { attentionOutputKl } from './attention-output-kl.ts';
 export { attentionOutputMse } from './attention-output-mse.ts';
-export { type CombinedLoss, combineLosses, type LossTerm, type WeightedLoss } from './combine-losses.ts';
+export { type CombinedLoss, combineLosses, type WeightedLoss } from './combine-losses.ts';
 export { hiddenCosine } from './hidden-cosine.ts';
 export { hiddenMse } from './hidden-mse.ts';
 export type { LayerOptions, LayerSelection } from './layers.ts';

@@ -1,6 +1,5 @@
 import { ptqRecipe } from './methods.ts';
 import { parsePtqRecipe } from './ptq-recipe.ts';
-import type { StageRecord } from './run-folder.ts';
 
 /** Which PTQ version of a run is the best, and what says so. */
 export interface PtqChoice {
@@ -10,20 +9,26 @@ export interface PtqChoice {
   readonly distances: Readonly<Record<string, number>>;
 }
 
+/** What a finished stage tells of the version that it made. */
+interface Measured {
+  /** Of a recipe: the mean squared difference of logits on held-out training text. */
+  readonly distance?: number | undefined;
+}
+
 /** The stage that makes a recipe's version, and that version's key in `results.json`. */
 export function ptqVersion(recipe: string): string {
   return `ptq-${recipe}`;
 }
 
 /** The best PTQ version among finished stages; undefined without one. */
-export function ptqChoice(stages: Readonly<Record<string, StageRecord>>): PtqChoice | undefined {
+export function ptqChoice(stages: Readonly<Record<string, Measured>>): PtqChoice | undefined {
   const distances = distancesOf(stages);
   const best = closest(distances);
   return best === undefined ? undefined : { best, distances };
 }
 
 /** The PTQ version that a run saves where it trains no student: the best of those that a file can hold. */
-export function savedPtq(stages: Readonly<Record<string, StageRecord>>): string | undefined {
+export function savedPtq(stages: Readonly<Record<string, Measured>>): string | undefined {
   const saved = Object.entries(distancesOf(stages)).filter(([version]) => canBeSaved(ptqRecipe(version)!));
   return closest(Object.fromEntries(saved));
 }
@@ -33,7 +38,7 @@ export function canBeSaved(recipe: string): boolean {
   return !parsePtqRecipe(recipe).smoothQuant;
 }
 
-function distancesOf(stages: Readonly<Record<string, StageRecord>>): Record<string, number> {
+function distancesOf(stages: Readonly<Record<string, Measured>>): Record<string, number> {
   return Object.fromEntries(
     Object.entries(stages).flatMap(([stage, { distance }]) =>
       ptqRecipe(stage) !== undefined && distance !== undefined ? [[stage, distance]] : [],

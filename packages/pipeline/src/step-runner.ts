@@ -1,5 +1,4 @@
-import { type Random, SdqError } from '@sdq/core';
-import type { LossTerm } from '@sdq/distillation';
+import { type LossTerm, type Random, SdqError } from '@sdq/core';
 import { AdamW, type AdamWStepOptions, embedding, globalNorm, variableGradients } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { type Batch, labelledRows, packBatch } from './batches.ts';
