@@ -15,6 +15,7 @@ export async function runChild(folder: string, script: string, shellPrefix = '')
   await mkdir(code, { recursive: true });
   await writeFile(join(code, 'package.json'), '{"type":"module"}');
   await transpile(join(core, 'errors.ts'), join(code, 'core.js'));
+  await transpile(join(core, 'bounded-text.ts'), join(code, 'bounded-text.js'));
   for (const file of ['atomic-file', 'safetensors', 'read-fully', 'half-float', 'host-tensor']) {
     await transpile(join(sources, `${file}.ts`), join(code, `${file}.js`));
   }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { modelHash, writeFileAtomically } from '@sdq/models';
 import type { Dataset } from './dataset.ts';
-import { devSetHash } from './examples-hash.ts';
+import { devSetHash } from './dev-set-hash.ts';
 import type { LanguageScores } from './results.ts';
 import { copyPredictions } from './run-predictions.ts';
 
