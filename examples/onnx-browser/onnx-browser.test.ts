@@ -12,7 +12,7 @@ import { OnnxSession } from '@sdq/onnx';
 import { answerTexts, loadClassifier, resolveRunConfig, run } from '@sdq/pipeline';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exportCommand } from '../../packages/cli/src/export-command.ts';
+import { exportCommand } from '../../packages/cli/src/commands/export-command.ts';
 import { writeTinyData, writeTinyModel } from '../../packages/pipeline/test/tiny-task.ts';
 import { chromiumPath } from '../../tooling/ci/chromium.ts';
 import { comparisonServer } from './serve.mjs';

@@ -1,3 +1,5 @@
 import { library } from '../../tooling/ci/tsup.ts';
 
-export default library({ entry: ['src/index.ts', 'src/serving-worker.ts'] });
+export default library({
+  entry: { index: 'src/index.ts', 'serving-worker': 'src/serving/serving-worker.ts' },
+});

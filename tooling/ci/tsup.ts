@@ -2,7 +2,13 @@ import { defineConfig } from 'tsup';
 import { thirdPartyNotices } from '../release/third-party-notices.mjs';
 
 /** The build of one package: ESM with types, source maps, and no bundled dependencies. */
-export function library({ entry = ['src/index.ts'], dts = true }: { entry?: string[]; dts?: boolean } = {}) {
+export function library({
+  entry = ['src/index.ts'],
+  dts = true,
+}: {
+  entry?: string[] | Record<string, string>;
+  dts?: boolean;
+} = {}) {
   return defineConfig({
     entry,
     format: ['esm'],

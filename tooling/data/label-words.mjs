@@ -7,8 +7,8 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
 import { useSdqCpu } from '@sdq/kernels-cpu';
-import { FloatOps } from '@sdq/models';
-import { loadFineTuned, logitsOf, predictClasses } from '@sdq/pipeline';
+import { FloatOps, logitsOf } from '@sdq/models';
+import { loadFineTuned, predictClasses } from '@sdq/pipeline';
 import { listLanguages, readSplit } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 

@@ -31,7 +31,7 @@ import { experimentNames } from './experiments.ts';
 // The commands of all pages, run in miniature: as written, in a folder where the paths that they name hold tiny data and where their
 // model is a tiny random one.
 
-vi.mock('../../packages/cli/src/interruption.ts', async (original) => ({
+vi.mock('../../packages/cli/src/terminal/interruption.ts', async (original) => ({
   ...(await original<object>()),
   // The test runner's process has a channel of its own to its parent.
   endWithParent() {},

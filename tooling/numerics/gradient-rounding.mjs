@@ -3,8 +3,8 @@
 import { Random } from '@sdq/core';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import { useSdqCpu } from '@sdq/kernels-cpu';
-import { FloatOps } from '@sdq/models';
-import { calibrationBatches, loadFineTuned, logitsOf } from '@sdq/pipeline';
+import { FloatOps, logitsOf } from '@sdq/models';
+import { calibrationBatches, loadFineTuned } from '@sdq/pipeline';
 import { readSplit } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 

@@ -3,14 +3,12 @@
 // folder, plans and recipes with commas between them, all unless given.
 
 import { useSdqCpu } from '@sdq/kernels-cpu';
-import { FloatOps } from '@sdq/models';
+import { disposeModel, FloatOps, logitsOf } from '@sdq/models';
 import {
   calibratedModel,
   calibrationBatches,
   devSets,
-  disposeModel,
   loadFineTuned,
-  logitsOf,
   meanScore,
   parsePtqRecipe,
   planForRecipe,

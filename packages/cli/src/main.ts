@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { SdqError } from '@sdq/core';
-import { INTERRUPTED } from './interruption.ts';
 import { program } from './program.ts';
+import { INTERRUPTED } from './terminal/index.ts';
 
 // Whoever reads the output may have enough of it, as head has.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,9 +1,8 @@
 import { tasks } from '@sdq/xglue';
 import { Argument, Command, type CommanderError, Option } from 'commander';
-import { BACKENDS } from './backends.ts';
-import { SHELLS } from './completion.ts';
-import { bytesFlag, layersFlag, listFlag, numberFlag, numbersFlag, weightsFlag } from './flags.ts';
-import { VERSION } from './version.ts';
+import { BACKENDS } from './backends/index.ts';
+import { bytesFlag, layersFlag, listFlag, numberFlag, numbersFlag, weightsFlag } from './flags/index.ts';
+import { SHELLS, VERSION } from './terminal/index.ts';
 
 const PLAN_HELP = 'what each weight and input gets: w8a8, w4a8, ..., or a JSON file of rules';
 
@@ -37,7 +36,7 @@ export function program(): Command {
       '--model <folder>',
       'a checkpoint folder to start from (default: multilingual-e5-small, fetched by pip)',
     )
-    .action(async (flags) => (await import('./run-command.ts')).quickstartCommand(flags));
+    .action(async (flags) => (await import('./commands/run-command.ts')).quickstartCommand(flags));
 
   runFlags(common(sdq.command('run')))
     .description(
@@ -49,7 +48,7 @@ export function program(): Command {
       '\n--task, --xglue and --out are needed, here or in the file.\nExample:\n  sdq run --task POS --xglue data/xglue --out runs/pos',
     )
     .action(async (flags) => {
-      await (await import('./run-command.ts')).runCommand(flags);
+      await (await import('./commands/run-command.ts')).runCommand(flags);
     });
 
   runFlags(common(sdq.command('distill')))
@@ -57,7 +56,7 @@ export function program(): Command {
     .argument('<config>', 'the file; flags go before it')
     .addHelpText('after', '\nExample:\n  sdq distill distill.json --out runs/pos-w4')
     .action(async (config, flags) => {
-      await (await import('./run-command.ts')).distillCommand(config, flags);
+      await (await import('./commands/run-command.ts')).distillCommand(config, flags);
     });
 
   common(sdq.command('evaluate'))
@@ -75,7 +74,9 @@ export function program(): Command {
       'after',
       '\nExample:\n  sdq evaluate runs/pos/student --against runs/pos/teacher --task POS --xglue data/xglue',
     )
-    .action(async (model, flags) => (await import('./evaluate-command.ts')).evaluateCommand(model, flags));
+    .action(async (model, flags) =>
+      (await import('./commands/evaluate-command.ts')).evaluateCommand(model, flags),
+    );
 
   common(sdq.command('predict'))
     .description(
@@ -86,7 +87,9 @@ export function program(): Command {
       'after',
       '\nExample:\n  echo "The striker scored twice." | sdq predict runs/quickstart/student',
     )
-    .action(async (model, flags) => (await import('./predict-command.ts')).predictCommand(model, flags));
+    .action(async (model, flags) =>
+      (await import('./commands/predict-command.ts')).predictCommand(model, flags),
+    );
 
   sdq
     .command('export')
@@ -111,7 +114,9 @@ export function program(): Command {
       'after',
       '\nExample:\n  sdq export runs/pos/student --format onnx --target cpu --out pos-int8',
     )
-    .action(async (model, flags) => (await import('./export-command.ts')).exportCommand(model, flags));
+    .action(async (model, flags) =>
+      (await import('./commands/export-command.ts')).exportCommand(model, flags),
+    );
 
   common(sdq.command('sweep'))
     .description(
@@ -128,7 +133,7 @@ export function program(): Command {
       'after',
       '\nExamples:\n  sdq sweep experiments/methods.ts --out runs\n  sdq sweep experiments/methods.ts --out runs --queue redis://10.0.0.5:6379',
     )
-    .action(async (files, flags) => (await import('./sweep-command.ts')).sweepCommand(files, flags));
+    .action(async (files, flags) => (await import('./commands/sweep-command.ts')).sweepCommand(files, flags));
 
   sdq
     .command('worker')
@@ -154,7 +159,7 @@ export function program(): Command {
     )
     .option('--quiet', 'show no progress')
     .addHelpText('after', '\nExample:\n  sdq worker --queue redis://10.0.0.5:6379')
-    .action(async (flags) => (await import('./worker-command.ts')).workerCommand(flags));
+    .action(async (flags) => (await import('./commands/worker-command.ts')).workerCommand(flags));
 
   sdq
     .command('compare')
@@ -162,7 +167,9 @@ export function program(): Command {
     .argument('<runs...>', 'the folders of the runs')
     .option('--json', 'print their results as JSON on standard output')
     .addHelpText('after', '\nExample:\n  sdq compare runs/pos-w8a8 runs/pos-w4a8')
-    .action(async (runs, flags) => (await import('./compare-command.ts')).compareCommand(runs, flags));
+    .action(async (runs, flags) =>
+      (await import('./commands/compare-command.ts')).compareCommand(runs, flags),
+    );
 
   sdq
     .command('trim')
@@ -192,7 +199,7 @@ export function program(): Command {
       'after',
       "\nExample:\n  sdq trim runs/pos/student --languages en,de --corpus 'text/{lg}.txt' --out pos-en-de",
     )
-    .action(async (model, flags) => (await import('./trim-command.ts')).trimCommand(model, flags));
+    .action(async (model, flags) => (await import('./commands/trim-command.ts')).trimCommand(model, flags));
 
   common(sdq.command('verify'))
     .description(
@@ -214,7 +221,9 @@ export function program(): Command {
       'after',
       '\nEnds with exit code 1 where more predictions differ than may.\nExample:\n  sdq verify pos-int8 --against runs/pos/student --task POS --xglue data/xglue',
     )
-    .action(async (folder, flags) => (await import('./verify-command.ts')).verifyCommand(folder, flags));
+    .action(async (folder, flags) =>
+      (await import('./commands/verify-command.ts')).verifyCommand(folder, flags),
+    );
 
   sdq
     .command('score')
@@ -229,7 +238,7 @@ export function program(): Command {
     .option('--split <name>', 'train, dev or test', 'dev')
     .option('--languages <codes>', 'as en,de,... (default: all that have both)', listFlag)
     .option('--json', 'print JSON')
-    .action(async (flags) => (await import('./score-command.ts')).scoreCommand(flags));
+    .action(async (flags) => (await import('./commands/score-command.ts')).scoreCommand(flags));
 
   sdq
     .command('data')
@@ -238,7 +247,9 @@ export function program(): Command {
     .description('count examples and labels; name duplicates, bad lines and what is missing')
     .argument('<folder>', 'the data folder that holds NC/, POS/, ...')
     .option('--json', 'print JSON')
-    .action(async (folder, flags) => (await import('./data-command.ts')).dataCheckCommand(folder, flags));
+    .action(async (folder, flags) =>
+      (await import('./commands/data-command.ts')).dataCheckCommand(folder, flags),
+    );
 
   common(sdq.command('plan'))
     .description('print what a plan does to every site of a model, or choose bits under a budget of bytes')
@@ -256,7 +267,7 @@ export function program(): Command {
       'after',
       '\nExample:\n  sdq plan runs/pos/teacher --budget 60MB --task POS --xglue data/xglue --out plan.json',
     )
-    .action(async (model, flags) => (await import('./plan-command.ts')).planCommand(model, flags));
+    .action(async (model, flags) => (await import('./commands/plan-command.ts')).planCommand(model, flags));
 
   common(sdq.command('bench'))
     .description('measure how fast this machine runs and trains an encoder, and where the time goes')
@@ -272,7 +283,7 @@ export function program(): Command {
       '--profile',
       'list the kernels of each run with their share of the time and of what the machine can do',
     )
-    .action(async (flags) => (await import('./bench-command.ts')).benchCommand(flags));
+    .action(async (flags) => (await import('./commands/bench-command.ts')).benchCommand(flags));
 
   common(sdq.command('analyze'))
     .description("where quantization loses what: each tensor's error, its own and accumulated; sensitivity")
@@ -291,7 +302,9 @@ export function program(): Command {
       'write analysis.json and analysis.html there (default: into the run and its report)',
     )
     .addHelpText('after', '\nExample:\n  sdq analyze runs/pos --sensitivity')
-    .action(async (folder, flags) => (await import('./analyze-command.ts')).analyzeCommand(folder, flags));
+    .action(async (folder, flags) =>
+      (await import('./commands/analyze-command.ts')).analyzeCommand(folder, flags),
+    );
 
   const gpu = sdq.command('gpu').description('set up TensorFlow for --backend cuda, or remove it');
   gpu
@@ -301,18 +314,18 @@ export function program(): Command {
     )
     .option('--cpu', 'for machines without an NVIDIA card: 0.3 GB')
     .option('--json', 'print JSON on standard output')
-    .action(async (flags) => (await import('./gpu-command.ts')).gpuSetupCommand(flags));
+    .action(async (flags) => (await import('./commands/gpu-command.ts')).gpuSetupCommand(flags));
   gpu
     .command('remove')
     .description('remove what setup built')
     .option('--json', 'print JSON on standard output')
-    .action(async (flags) => (await import('./gpu-command.ts')).gpuRemoveCommand(flags));
+    .action(async (flags) => (await import('./commands/gpu-command.ts')).gpuRemoveCommand(flags));
 
   sdq
     .command('doctor')
     .description('print what this machine has, and what to do about what it lacks')
     .option('--json', 'print JSON')
-    .action(async (flags) => (await import('./doctor-command.ts')).doctorCommand(flags));
+    .action(async (flags) => (await import('./commands/doctor-command.ts')).doctorCommand(flags));
 
   sdq
     .command('completion')
@@ -322,14 +335,14 @@ export function program(): Command {
       'after',
       '\nExamples, each for the shell that it names:\n  sdq completion bash >> ~/.bashrc\n  sdq completion zsh >> ~/.zshrc\n  sdq completion fish > ~/.config/fish/completions/sdq.fish',
     )
-    .action(async (shell) => (await import('./completion-command.ts')).completionCommand(shell));
+    .action(async (shell) => (await import('./commands/completion-command.ts')).completionCommand(shell));
   sdq
     .command('completion-server', { hidden: true })
     .argument('[words...]')
-    .action(async () => (await import('./completion-command.ts')).completionServerCommand(sdq));
+    .action(async () => (await import('./commands/completion-command.ts')).completionServerCommand(sdq));
   sdq
     .command('webgpu-probe', { hidden: true })
-    .action(async () => (await import('./webgpu-probe.ts')).webGpuProbeCommand());
+    .action(async () => (await import('./backends/webgpu-probe.ts')).webGpuProbeCommand());
 
   return sdq;
 }

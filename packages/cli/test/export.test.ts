@@ -8,9 +8,9 @@ import { useSdqCpu } from '@sdq/kernels-cpu';
 import { evaluate, resolveRunConfig, run } from '@sdq/pipeline';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeTinyData, writeTinyModel } from '../../pipeline/test/tiny-task.ts';
-import { type ExportFlags, exportCommand } from '../src/export-command.ts';
-import { loadModel } from '../src/load-model.ts';
-import { verify } from '../src/verify-command.ts';
+import { loadModel } from '../src/backends/load-model.ts';
+import { type ExportFlags, exportCommand } from '../src/commands/export-command.ts';
+import { verify } from '../src/commands/verify-command.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-export-'));
 const [data, base, made] = [join(root, 'xglue'), join(root, 'base'), join(root, 'run')];

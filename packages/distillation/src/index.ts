@@ -11,4 +11,5 @@ export { LOSS_NAMES, namedLoss } from './named-loss.ts';
 export { projectedAttentionMse } from './projected-attention-mse.ts';
 export { requireComparable } from './require-comparable.ts';
 export { type RelationOptions, selfAttentionRelations } from './self-attention-relations.ts';
+export { CachedTeacher, disposeTaps, keptTaps, TapCollector, teacherSignal } from './teacher/index.ts';
 export { type LinearRamp, type WeightSchedule, weightAt } from './weight-schedule.ts';

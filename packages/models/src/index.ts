@@ -1,45 +1,81 @@
-export { writeAtomically, writeFileAtomically } from './atomic-file.ts';
-export { type Checkpoint, loadCheckpoint, readConfig, saveModel, withHead } from './checkpoint.ts';
 export {
+  applyHead,
+  type Classifier,
   configFile,
+  disposeModel,
+  type EncoderBatch,
   type EncoderConfig,
+  type EncoderModel,
+  encode,
+  encoderShapes,
+  type FamilyName,
+  FloatOps,
+  type FloatOptions,
+  familyOf,
+  floatClassifier,
+  forward,
   type Head,
+  type HeadKind,
+  headShapes,
+  hostTensors,
+  initialHead,
+  logitsOf,
+  lossLogits,
+  lossRows,
   type ModelConfig,
+  type ModelFamily,
   maxSequenceLength,
+  type Parameters,
   parseConfig,
-} from './config.ts';
-export { loadE5Checkpoint } from './e5-checkpoint.ts';
-export { applyHead, type EncoderBatch, encode, forward, type Parameters } from './encoder.ts';
-export { type FamilyName, familyOf, type ModelFamily } from './families.ts';
+  tensorsFrom,
+  trainableCopies,
+  WORD_EMBEDDINGS,
+  WORD_SITE,
+} from './families/index.ts';
 export {
-  cachedDefaultCheckpoint,
-  type FetchOptions,
-  fetchDefaultCheckpoint,
-  type PackageMember,
-} from './fetch-checkpoint.ts';
-export { sha256OfFile } from './file-hash.ts';
-export { FloatOps, type FloatOptions } from './float-ops.ts';
-export { narrowToHalfFloats, widenHalfFloats } from './half-float.ts';
-export type { HeadKind } from './head-kind.ts';
-export type { HostTensor } from './host-tensor.ts';
-export { readMaxLength, requireRows } from './input-limits.ts';
-export { modelHash } from './model-hash.ts';
-export { packEncodings } from './pack.ts';
-export { encoderShapes, headShapes, initialHead } from './parameters.ts';
-export {
+  type Checkpoint,
   isQuantizedModel,
+  loadCheckpoint,
+  loadE5Checkpoint,
   loadQuantizedModel,
+  modelHash,
+  narrowToHalfFloats,
   type QuantizedModel,
-  saveQuantizedModel,
-} from './quantized-model.ts';
-export {
+  readConfig,
   readSafetensorsHeader,
   type SafetensorsEntry,
   SafetensorsFile,
   type SafetensorsHeader,
   type SafetensorsValue,
+  saveModel,
+  saveQuantizedModel,
+  sha256OfFile,
+  widenHalfFloats,
+  withHead,
+  writeAtomically,
+  writeFileAtomically,
   writeSafetensors,
-} from './safetensors.ts';
+} from './files/index.ts';
+export type { HostTensor } from './host-tensor.ts';
+export {
+  cachedDefaultCheckpoint,
+  type FetchOptions,
+  fetchDefaultCheckpoint,
+  type PackageMember,
+} from './hub/index.ts';
+export {
+  type Batch,
+  concatenate,
+  type EncodedExample,
+  examplesHash,
+  groupByTokens,
+  labelledRows,
+  packBatch,
+  packEncodings,
+  readMaxLength,
+  requireRows,
+  type SpanWindow,
+} from './packing/index.ts';
 export {
   type Encoding,
   loadTokenizer,
@@ -48,5 +84,5 @@ export {
   Tokenizer,
   type WindowEncoding,
   type WordEncoding,
-} from './tokenizer.ts';
-export { type TrimmedTokenizer, trimTokenizer } from './trim-tokenizer.ts';
+} from './tokenizer/index.ts';
+export { type TrimmedTokenizer, trimTokenizer } from './trim/index.ts';

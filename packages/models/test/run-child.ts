@@ -16,9 +16,10 @@ export async function runChild(folder: string, script: string, shellPrefix = '')
   await writeFile(join(code, 'package.json'), '{"type":"module"}');
   await transpile(join(core, 'errors.ts'), join(code, 'core.js'));
   await transpile(join(core, 'bounded-text.ts'), join(code, 'bounded-text.js'));
-  for (const file of ['atomic-file', 'safetensors', 'read-fully', 'half-float', 'host-tensor']) {
-    await transpile(join(sources, `${file}.ts`), join(code, `${file}.js`));
+  for (const file of ['atomic-file', 'safetensors', 'read-fully', 'half-float']) {
+    await transpile(join(sources, `files/${file}.ts`), join(code, `${file}.js`));
   }
+  await transpile(join(sources, 'host-tensor.ts'), join(code, 'host-tensor.js'));
   await writeFile(join(code, 'script.js'), script);
   const command = `${shellPrefix} exec "$NODE" "$SCRIPT"`;
   return spawn('bash', ['-c', command], {
@@ -53,6 +54,8 @@ async function transpile(from: string, to: string): Promise<void> {
   });
   await writeFile(
     to,
-    outputText.replaceAll("'@sdq/core'", "'./core.js'").replaceAll(/(from '\.\/[\w-]+)\.ts'/g, "$1.js'"),
+    outputText
+      .replaceAll("'@sdq/core'", "'./core.js'")
+      .replaceAll(/from '\.{1,2}\/([\w-]+)\.ts'/g, "from './$1.js'"),
   );
 }

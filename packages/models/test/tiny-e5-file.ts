@@ -1,7 +1,7 @@
-import { parseConfig } from '../src/config.ts';
-import { storedName } from '../src/e5-checkpoint.ts';
+import { parseConfig } from '../src/families/config.ts';
+import { encoderShapes } from '../src/families/parameters.ts';
+import { storedName } from '../src/files/e5-checkpoint.ts';
 import { sizeOf } from '../src/host-tensor.ts';
-import { encoderShapes } from '../src/parameters.ts';
 
 const SIZES = { hidden: 32, layers: 1, heads: 2, wide: 64, words: 10, positions: 4, types: 2 };
 const BLOB = Buffer.from('abc');

@@ -3,14 +3,12 @@
 // node bench/integer-model.mjs RUN_FOLDER TASK XGLUE_FOLDER [examples a language] [turns]
 import { join } from 'node:path';
 import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
-import { loadQuantizedModel, loadTokenizer } from '@sdq/models';
+import { groupByTokens, loadQuantizedModel, loadTokenizer, packBatch } from '@sdq/models';
 import {
   devSets,
   exampleEncoder,
   fakeQuantizedClassifier,
-  groupByTokens,
   loadClassifier,
-  packBatch,
   quantizedClassifier,
   trainableTask,
 } from '@sdq/pipeline';

@@ -1,37 +1,53 @@
-export { type Analysis, attentionFinding, type PlaceError, placeErrors } from './analysis.ts';
-export { analysisPage, placeTable, sensitivityTable, studentName } from './analysis-page.ts';
-export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
 export {
-  answerTexts,
-  type LabelProbabilities,
-  type ProbableAnswer,
-  type TextAnswer,
-  type TextError,
-  type TextInput,
-  type TextResult,
-} from './answer-texts.ts';
-export { type Batch, groupByTokens, packBatch } from './batches.ts';
-export {
+  type Analysis,
+  type AnalysisOptions,
+  type AnalyzedRun,
+  analyze,
+  attentionFinding,
   type BudgetOptions,
   type BudgetPlan,
   type BudgetSite,
   budgetTable,
+  type FineTuned,
+  type FineTunedOptions,
+  loadFineTuned,
+  type PlaceError,
+  placeErrors,
   planForBudget,
-} from './budget-plan.ts';
-export { calibrationBatches } from './calibration-batches.ts';
+  runToAnalyze,
+} from './analysis/index.ts';
+export { type StepMode, type SyntheticModel, type SyntheticOptions, syntheticModel } from './bench/index.ts';
 export {
-  averageInterval,
-  compareAverage,
-  compareLanguages,
-  type Fairness,
-  fairness,
-  type LanguageChange,
-  type LanguageTallies,
-  languageIntervals,
-  type Range95,
-} from './comparison.ts';
-export { comparisonTable, type NamedRun } from './comparison-table.ts';
+  defaultMaxLength,
+  loadPlugins,
+  METHODS,
+  type Method,
+  type MethodConfig,
+  type MethodKey,
+  methodNamed,
+  methodOfVersion,
+  NO_PLUGINS,
+  type Plugins,
+  PTQ_WORDS,
+  type PtqChoice,
+  type PtqRecipe,
+  parsePtqRecipe,
+  planForRecipe,
+  postTrainingOptions,
+  ptqRecipe,
+  ptqRecipeName,
+  type RunConfig,
+  type RunOptions,
+  resolveRunConfig,
+  scoredVersions,
+  textLength,
+  versionLabel,
+} from './config/index.ts';
+
 export {
+  type Answer,
+  bestAnswers,
+  calibrationBatches,
   type Dataset,
   type DevChunk,
   type DevRequest,
@@ -41,123 +57,113 @@ export {
   loadDataset,
   majorityShare,
   requireHead,
+  type Span,
+  spanWindows,
   trainableTask,
-} from './dataset.ts';
-export type { EncodedExample } from './encoded-example.ts';
-export { type Classifier, disposeModel, type EncoderModel, logitsOf, tensorsFrom } from './encoder-model.ts';
+} from './data/index.ts';
 export {
   type EvaluatedModel,
   type Evaluation,
   type EvaluationOptions,
   evaluate,
+  evaluateLanguage,
+  goldExamples,
+  type LanguageEvaluation,
   type ModelScores,
-} from './evaluate.ts';
-export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
-export { evaluationPage, evaluationSentences, evaluationTable } from './evaluation-page.ts';
-export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
-export { FINISH_TOLERANCE, type FinishCheck } from './finish-check.ts';
-export { isRunFinished, type KnownHashes } from './finished-run.ts';
-export { FolderLock } from './folder-lock.ts';
-export { languageNames } from './language-names.ts';
-export { layerRates } from './layer-decay.ts';
-export { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
-export {
-  type LoadEncoderOptions,
-  loadEncoder,
-  type ServedEncoder,
-  type ServingStats,
-} from './load-encoder.ts';
-export { markdownTable } from './markdown-table.ts';
-export {
-  METHODS,
-  type Method,
-  type MethodConfig,
-  type MethodKey,
-  methodNamed,
-  methodOfVersion,
-  ptqRecipe,
-  scoredVersions,
-  versionLabel,
-} from './methods.ts';
-export { loadPlugins, NO_PLUGINS, type Plugins } from './plugins.ts';
-export { type Precision, precisionOf, precisionText } from './precision.ts';
-export {
-  type ExternalClassifier,
-  logitsOfBatch,
-  predictClasses,
-  predictSpans,
-} from './predict.ts';
-export type { PtqChoice } from './ptq-choice.ts';
-export {
-  PTQ_WORDS,
-  type PtqRecipe,
-  parsePtqRecipe,
-  planForRecipe,
-  postTrainingOptions,
-  ptqRecipeName,
-} from './ptq-recipe.ts';
-export { readResults } from './read-results.ts';
-export { reportPage } from './report.ts';
-export {
-  type LanguageScores,
-  meanScore,
-  type PartBytes,
-  type Results,
-  scoreTable,
-  sortLanguages,
-  studentVersion,
-  type TeacherRecord,
-} from './results.ts';
-export { type CompactedRows, compactRows } from './row-compaction.ts';
-export { type RunEnvironment, run } from './run.ts';
-export {
-  defaultMaxLength,
-  type RunConfig,
-  type RunOptions,
-  resolveRunConfig,
-  textLength,
-} from './run-config.ts';
-export { goldExamples, versionTallies } from './run-predictions.ts';
-export { loadSavedModel, type SavedModel } from './saved-model.ts';
-export { warmupCosine, warmupLinear } from './schedule.ts';
-export { deviation, mean, points } from './seed-statistics.ts';
-export { type Answer, bestAnswers, type Span, spanWindows } from './spans.ts';
-export type { StepContext, StepFigures, StepLoss, StepRequest } from './step-runner.ts';
+  scoreLanguages,
+  versionTallies,
+} from './evaluation/index.ts';
 export {
   calibratedModel,
   dequantizeModel,
+  type ExternalClassifier,
+  FINISH_TOLERANCE,
+  type FinishCheck,
   fakeQuantizedClassifier,
+  type LoadedClassifier,
+  loadClassifier,
+  logitsOfBatch,
   type PostTrainedClassifier,
   postTrainedClassifier,
   postTrainedModel,
+  predictClasses,
+  predictSpans,
   type QuantizedClassifier,
   quantizedClassifier,
   quantizeModel,
-} from './student.ts';
-export { type Sweep, type SweepJob, type SweepRun, sweepJobs } from './sweep.ts';
-export { runsByTask } from './sweep-groups.ts';
-export { sweepPage } from './sweep-page.ts';
-export { sweepTable } from './sweep-table.ts';
-export { sweepTests } from './sweep-tests.ts';
+} from './model/index.ts';
 export {
-  type StepMode,
-  type SyntheticModel,
-  type SyntheticOptions,
-  syntheticModel,
-} from './synthetic-model.ts';
+  analysisPage,
+  comparisonTable,
+  evaluationPage,
+  evaluationSentences,
+  evaluationTable,
+  markdownTable,
+  type NamedRun,
+  placeTable,
+  reportPage,
+  sensitivityTable,
+  studentName,
+  sweepPage,
+} from './report/index.ts';
 export {
+  averageInterval,
+  compareAverage,
+  compareLanguages,
+  deviation,
+  type Fairness,
+  fairness,
+  type LanguageChange,
+  type LanguageScores,
+  type LanguageTallies,
+  languageIntervals,
+  languageNames,
+  mean,
+  meanScore,
+  type PartBytes,
+  points,
+  type Range95,
+  type Results,
+  readResults,
+  scoreTable,
+  sortLanguages,
   startOf,
+  studentVersion,
+  type TeacherRecord,
   type TrainedRun,
   trainingSentence,
   zeroShotLanguages,
   zeroShotName,
-} from './trained-languages.ts';
+} from './results/index.ts';
+export { FolderLock, isRunFinished, type KnownHashes, type RunEnvironment, run } from './run/index.ts';
 export {
-  type CheckpointOptions,
-  type TrainingRequest,
-  type TrainingState,
-  type TrainingSummary,
-  train,
-} from './trainer.ts';
-export { TRAINING_DEFAULTS, type TrainingRecipe } from './training-recipe.ts';
-export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim.ts';
+  loadSavedModel,
+  type Precision,
+  precisionOf,
+  precisionText,
+  type SavedModel,
+} from './saved/index.ts';
+export {
+  answerTexts,
+  type LabelProbabilities,
+  type LoadEncoderOptions,
+  loadEncoder,
+  type ProbableAnswer,
+  type ServedEncoder,
+  type ServingStats,
+  type TextAnswer,
+  type TextError,
+  type TextInput,
+  type TextResult,
+} from './serving/index.ts';
+export {
+  runsByTask,
+  type Sweep,
+  type SweepJob,
+  type SweepRun,
+  sweepJobs,
+  sweepTable,
+  sweepTests,
+} from './sweep/index.ts';
+
+export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim/index.ts';

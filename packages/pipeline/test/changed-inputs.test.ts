@@ -14,10 +14,10 @@ import { join } from 'node:path';
 import type { Reporter, RunEvent } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import { isRunFinished } from '../src/finished-run.ts';
-import { FolderLock } from '../src/folder-lock.ts';
-import { run } from '../src/run.ts';
-import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
+import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
+import { isRunFinished } from '../src/run/finished-run.ts';
+import { FolderLock } from '../src/run/folder-lock.ts';
+import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Head, loadQuantizedModel, saveQuantizedModel } from '@sdq/models';
+import { type EncoderModel, type Head, loadQuantizedModel, saveQuantizedModel } from '@sdq/models';
 import {
   createPlan,
   PLAN_NAMES,
@@ -13,9 +13,13 @@ import {
 } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EncoderModel } from '../src/encoder-model.ts';
-import { loadClassifier } from '../src/load-classifier.ts';
-import { calibratedModel, dequantizeModel, postTrainedModel, quantizedClassifier } from '../src/student.ts';
+import { loadClassifier } from '../src/model/load-classifier.ts';
+import {
+  calibratedModel,
+  dequantizeModel,
+  postTrainedModel,
+  quantizedClassifier,
+} from '../src/model/student.ts';
 import { tinyModel } from './tiny-task.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-plans-'));

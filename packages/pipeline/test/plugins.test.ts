@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { loadQuantizedModel } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { loadPlugins } from '../src/plugins.ts';
-import { run } from '../src/run.ts';
-import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
+import { loadPlugins } from '../src/config/plugins.ts';
+import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
+import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

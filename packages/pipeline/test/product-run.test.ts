@@ -5,9 +5,9 @@ import type { Reporter, RunEvent } from '@sdq/core';
 import { loadQuantizedModel } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { Results } from '../src/results.ts';
-import { run } from '../src/run.ts';
-import { resolveRunConfig } from '../src/run-config.ts';
+import { resolveRunConfig } from '../src/config/run-config.ts';
+import type { Results } from '../src/results/results.ts';
+import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

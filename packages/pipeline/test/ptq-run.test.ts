@@ -5,11 +5,11 @@ import { loadQuantizedModel } from '@sdq/models';
 import { scorePredictions } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadClassifier } from '../src/load-classifier.ts';
-import { readResults } from '../src/read-results.ts';
-import type { Results } from '../src/results.ts';
-import { run } from '../src/run.ts';
-import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
+import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
+import { loadClassifier } from '../src/model/load-classifier.ts';
+import { readResults } from '../src/results/read-results.ts';
+import type { Results } from '../src/results/results.ts';
+import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Reporter, RunEvent } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../src/run.ts';
-import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
+import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
+import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

@@ -5,8 +5,8 @@ import type { RunEvent } from '@sdq/core';
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { run } from '../src/run.ts';
-import { type RunOptions, resolveRunConfig } from '../src/run-config.ts';
+import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
+import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

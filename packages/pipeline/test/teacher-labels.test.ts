@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { type HostTensor, loadCheckpoint, readConfig, saveModel } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { evaluate } from '../src/evaluate.ts';
-import { run } from '../src/run.ts';
-import { resolveRunConfig } from '../src/run-config.ts';
+import { resolveRunConfig } from '../src/config/run-config.ts';
+import { evaluate } from '../src/evaluation/evaluate.ts';
+import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

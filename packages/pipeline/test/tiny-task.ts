@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { Random } from '@sdq/core';
 import {
   type EncoderConfig,
+  type EncoderModel,
   encoderShapes,
   type Head,
   headShapes,
   loadCheckpoint,
   saveModel,
+  tensorsFrom,
 } from '@sdq/models';
-import { type EncoderModel, tensorsFrom } from '../src/encoder-model.ts';
 
 const SPECIAL = ['<s>', '<pad>', '</s>', '<unk>'];
 const TOPICS = {

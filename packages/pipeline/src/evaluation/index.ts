@@ -1,0 +1,15 @@
+export {
+  type EvaluatedModel,
+  type Evaluation,
+  type EvaluationOptions,
+  evaluate,
+  type ModelScores,
+} from './evaluate.ts';
+export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
+export {
+  copyPredictions,
+  goldExamples,
+  keepPredictions,
+  significanceOf,
+  versionTallies,
+} from './run-predictions.ts';

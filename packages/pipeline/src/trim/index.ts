@@ -1,0 +1,1 @@
+export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim.ts';

@@ -1,0 +1,66 @@
+import type { AffineGrid, Site } from '@sdq/core';
+import type { ResolvedPlan } from '../plan/index.ts';
+import type { CalibratedModel } from '../post-training/index.ts';
+import { type LogitChange, OutputError } from './output-error.ts';
+
+/** How far quantization of a site, its weight and its input, moves a model's logits. */
+export interface SiteSensitivity {
+  readonly site: Site;
+  /** Only this site is quantized. */
+  readonly only: LogitChange;
+  /** All sites of the plan but this one are. */
+  readonly allBut: LogitChange;
+}
+
+/** What {@link siteSensitivity} found. */
+export interface Sensitivity {
+  /** With the whole plan. */
+  readonly all: LogitChange;
+  /** By site, in the order of the plan. */
+  readonly sites: readonly SiteSensitivity[];
+}
+
+/**
+ * Measures how far the logits of a model move with only one site of a plan quantized, and with all but that one.
+ *
+ * @param grids - of static activations
+ * @param onSite - told after each site how many are done, and of how many
+ * @throws SdqError `empty-data` without batches; `bad-value` when the logits are not finite; `bad-plan` without a grid
+ *
+ * @example
+ * ```ts
+ * import { type CalibratedModel, createPlan, quantize, resolvePlan, sitesOf, siteSensitivity } from '@sdq/quantizers';
+ *
+ * async function sensitivity<Batch>(model: CalibratedModel<Batch>, batches: readonly Batch[]) {
+ *   const { grids } = await quantize(model, batches, createPlan('w8a8'));
+ *   const plan = resolvePlan(createPlan('w8a8'), sitesOf(model.parameters));
+ *   return (await siteSensitivity(model, batches, plan, grids)).sites;
+ * }
+ * ```
+ */
+export async function siteSensitivity<Batch>(
+  model: CalibratedModel<Batch>,
+  batches: readonly Batch[],
+  plan: ResolvedPlan,
+  grids: ReadonlyMap<Site, AffineGrid>,
+  onSite: (done: number, sites: number) => void = () => {},
+): Promise<Sensitivity> {
+  const outputs = await OutputError.of(model, batches);
+  try {
+    const all = await outputs.under(plan, grids);
+    const sites: SiteSensitivity[] = [];
+    for (const [site, rule] of plan) {
+      const others = new Map(plan);
+      others.delete(site);
+      sites.push({
+        site,
+        only: await outputs.under(new Map([[site, rule]]), grids),
+        allBut: await outputs.under(others, grids),
+      });
+      onSite(sites.length, plan.size);
+    }
+    return { all, sites };
+  } finally {
+    outputs.dispose();
+  }
+}

@@ -1,0 +1,17 @@
+export {
+  type ActivationScheme,
+  createPlan,
+  gridsForRanges,
+  isPerToken,
+  isStatic,
+  matchesSite,
+  PLAN_NAMES,
+  type Plan,
+  type PlanRule,
+  type PlanRuleData,
+  perTokenBits,
+  planData,
+  type ResolvedPlan,
+  resolvePlan,
+  sitesOf,
+} from './plan.ts';
