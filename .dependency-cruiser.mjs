@@ -74,11 +74,10 @@ export default {
     },
     {
       name: 'folders-by-their-index-from-src',
-      comment:
-        'Of a folder in src/, files outside it import index.ts alone; a command is loaded when it runs.',
+      comment: 'Of a folder in src/, files outside it import index.ts alone.',
       severity: 'error',
       from: { path: '^packages/([^/]+)/src/[^/]+\\.ts$', pathNot: TESTS },
-      to: { dynamic: false, path: '^packages/$1/src/[^/]+/', pathNot: '^packages/$1/src/[^/]+/index\\.ts$' },
+      to: { path: '^packages/$1/src/[^/]+/', pathNot: '^packages/$1/src/[^/]+/index\\.ts$' },
     },
   ],
   options: {

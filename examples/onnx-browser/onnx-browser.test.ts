@@ -12,7 +12,7 @@ import { OnnxSession } from '@sdq/onnx';
 import { answerTexts, loadClassifier, resolveRunConfig, run } from '@sdq/pipeline';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { exportCommand } from '../../packages/cli/src/commands/export-command.ts';
+import { exportAction } from '../../packages/cli/src/commands/export-action.ts';
 import { writeTinyData, writeTinyModel } from '../../packages/pipeline/test/tiny-task.ts';
 import { chromiumPath } from '../../tooling/ci/chromium.ts';
 import { comparisonServer } from './serve.mjs';
@@ -46,9 +46,9 @@ beforeAll(async () => {
       });
       await run(config, silent, { backend: 'sdq-cpu' });
       const student = { format: 'onnx', out: at(`${task}-web`) } as const;
-      await exportCommand(at(task, 'student'), { ...student, target: 'web' });
-      await exportCommand(at(task, 'student'), { ...student, target: 'cpu', out: at(`${task}-cpu`) });
-      await exportCommand(at(task, 'teacher'), { ...student, target: 'cpu', out: at(`${task}-fp32`) });
+      await exportAction(at(task, 'student'), { ...student, target: 'web' });
+      await exportAction(at(task, 'student'), { ...student, target: 'cpu', out: at(`${task}-cpu`) });
+      await exportAction(at(task, 'teacher'), { ...student, target: 'cpu', out: at(`${task}-fp32`) });
     }
   } finally {
     write.mockRestore();

@@ -9,8 +9,8 @@ import { evaluate, resolveRunConfig, run } from '@sdq/pipeline';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { writeTinyData, writeTinyModel } from '../../pipeline/test/tiny-task.ts';
 import { loadModel } from '../src/backends/load-model.ts';
-import { type ExportFlags, exportCommand } from '../src/commands/export-command.ts';
-import { verify } from '../src/commands/verify-command.ts';
+import { type ExportFlags, exportAction } from '../src/commands/export-action.ts';
+import { verify } from '../src/commands/verify-action.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-export-'));
 const [data, base, made] = [join(root, 'xglue'), join(root, 'base'), join(root, 'run')];
@@ -43,7 +43,7 @@ const json = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
 async function exported(model: string, out: string, flags: Partial<ExportFlags> = {}): Promise<string> {
   const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
   try {
-    await exportCommand(model, { format: 'onnx', target: 'cpu', out, ...flags });
+    await exportAction(model, { format: 'onnx', target: 'cpu', out, ...flags });
     return write.mock.calls.map(([text]) => String(text)).join('');
   } finally {
     write.mockRestore();

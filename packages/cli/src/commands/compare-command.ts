@@ -1,13 +1,12 @@
-import { comparisonTable, readResults } from '@sdq/pipeline';
-import { textTable } from '../terminal/index.ts';
+import type { Command } from 'commander';
 
-/** `sdq compare`: finished runs of one task side by side. */
-export function compareCommand(folders: readonly string[], { json }: { readonly json?: boolean }): void {
-  const runs = folders.map((name) => ({ name, results: readResults(name) }));
-  const table = comparisonTable(runs);
-  process.stdout.write(
-    json
-      ? `${JSON.stringify(Object.fromEntries(runs.map(({ name, results }) => [name, results])))}\n`
-      : `${textTable(table)}\n`,
-  );
+/** Adds `sdq compare`. */
+export function compareCommand(sdq: Command): void {
+  sdq
+    .command('compare')
+    .description('finished runs of one task side by side: scores, what each keeps of fp32, sizes')
+    .argument('<runs...>', 'the folders of the runs')
+    .option('--json', 'print their results as JSON on standard output')
+    .addHelpText('after', '\nExample:\n  sdq compare runs/pos-w8a8 runs/pos-w4a8')
+    .action(async (runs, flags) => (await import('./compare-action.ts')).compareAction(runs, flags));
 }

@@ -1,16 +1,15 @@
-import { getCompletionScript, getShellFromEnv, log, logFiles, parseEnv } from '@pnpm/tabtab';
-import type { Command } from 'commander';
-import { completionsFor, type SHELLS } from '../terminal/index.ts';
+import { Argument, type Command } from 'commander';
+import { SHELLS } from '../terminal/index.ts';
 
-/** `sdq completion`: the script that makes a shell complete the words of `sdq`. */
-export async function completionCommand(shell: (typeof SHELLS)[number]): Promise<void> {
-  process.stdout.write(await getCompletionScript({ name: 'sdq', completer: 'sdq', shell }));
-}
-
-/** What the script asks while a line is typed, which it gives in the environment. */
-export function completionServerCommand(program: Command): void {
-  const [, ...words] = parseEnv(process.env).partial.split(/\s+/);
-  const found = completionsFor(program, words);
-  if (found === 'files') logFiles();
-  else log(found, getShellFromEnv(process.env));
+/** Adds `sdq completion`. */
+export function completionCommand(sdq: Command): void {
+  sdq
+    .command('completion')
+    .description('print a script that makes a shell complete commands, options and their values')
+    .addArgument(new Argument('<shell>', 'the shell').choices(SHELLS))
+    .addHelpText(
+      'after',
+      '\nExamples, each for the shell that it names:\n  sdq completion bash >> ~/.bashrc\n  sdq completion zsh >> ~/.zshrc\n  sdq completion fish > ~/.config/fish/completions/sdq.fish',
+    )
+    .action(async (shell) => (await import('./completion-action.ts')).completionAction(shell));
 }

@@ -1,59 +1,22 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { SdqError } from '@sdq/core';
-import { writeFileAtomically } from '@sdq/models';
-import { evaluate, evaluationPage, evaluationSentences, evaluationTable, trainableTask } from '@sdq/pipeline';
-import { writePredictions } from '@sdq/xglue';
-import { loadModel, selectBackend } from '../backends/index.ts';
-import { splitFlag } from '../flags/index.ts';
-import { TerminalReporter, textTable } from '../terminal/index.ts';
-import type { CommonFlags } from './run-command.ts';
+import type { Command } from 'commander';
+import { listFlag, modelFlags, numberFlag } from '../flags/index.ts';
 
-/** The flags of `sdq evaluate`. */
-export interface EvaluateFlags extends CommonFlags {
-  readonly task: string;
-  readonly xglue: string;
-  readonly against?: string;
-  readonly split?: string;
-  readonly out?: string;
-  readonly languages?: string[];
-  readonly devLimit?: number;
-  readonly maxLength?: number;
-}
-
-/** `sdq evaluate`: the scores of a saved model in every language, and what changed against another. */
-export async function evaluateCommand(model: string, flags: EvaluateFlags): Promise<void> {
-  const { name: task } = trainableTask(flags.task);
-  const reporter = new TerminalReporter(process.stderr, flags.quiet);
-  const { against, out, languages, devLimit, maxLength } = flags;
-  const split = splitFlag(flags.split ?? 'dev');
-  if (out !== undefined) makeFolder(out);
-  await selectBackend(flags.backend, reporter);
-  const evaluation = await evaluate(
-    { model, task, data: flags.xglue, split, against, languages, devLimit, maxLength, load: loadModel },
-    reporter,
-    (language, predictions) => {
-      if (out !== undefined) {
-        writePredictions({ folder: join(out, 'predictions'), task, language, predictions });
-      }
-    },
-  );
-  if (out !== undefined) {
-    await writeFileAtomically(join(out, 'evaluation.json'), `${JSON.stringify(evaluation, null, 2)}\n`);
-    await writeFileAtomically(join(out, 'evaluation.html'), evaluationPage(evaluation));
-  }
-  process.stdout.write(
-    flags.json
-      ? `${JSON.stringify(evaluation)}\n`
-      : `${textTable(evaluationTable(evaluation))}\n\n${evaluationSentences(evaluation).join('\n')}\n`,
-  );
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (cause) {
-    const reason = (cause as Error).message;
-    throw new SdqError('io-failed', `The folder ${folder} cannot be made: ${reason}.`, { cause });
-  }
+/** Adds `sdq evaluate`. */
+export function evaluateCommand(sdq: Command): void {
+  modelFlags(sdq.command('evaluate'))
+    .description('score a saved model in every language of a task, with intervals; compare it with another')
+    .argument('<model>', "a model folder: a run's teacher or student, or what an export wrote")
+    .requiredOption('--task <name>', 'the XGLUE task that the model was trained for')
+    .requiredOption('--xglue <folder>', 'the folder that holds NC/, POS/, ... in the official layout')
+    .option('--split <name>', 'what to score: dev, test or train', 'dev')
+    .option('--languages <codes>', 'the languages to score, as en,de,... (default: all there are)', listFlag)
+    .option('--against <model>', 'the model from before: test which languages lost or gained significantly')
+    .option('--out <folder>', 'also write evaluation.json, evaluation.html and the prediction files there')
+    .option('--dev-limit <number>', 'score only the first so many dev examples of each language', numberFlag)
+    .option('--max-length <number>', "cut longer texts to so many tokens (default: the task's)", numberFlag)
+    .addHelpText(
+      'after',
+      '\nExample:\n  sdq evaluate runs/pos/student --against runs/pos/teacher --task POS --xglue data/xglue',
+    )
+    .action(async (model, flags) => (await import('./evaluate-action.ts')).evaluateAction(model, flags));
 }

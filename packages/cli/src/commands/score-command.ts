@@ -1,36 +1,20 @@
-import { scorePredictions } from '@sdq/xglue';
-import { splitFlag } from '../flags/index.ts';
-import { textTable } from '../terminal/index.ts';
+import type { Command } from 'commander';
+import { collectFlag, listFlag } from '../flags/index.ts';
 
-/** `sdq score`: the official scores of prediction files. */
-export function scoreCommand(flags: {
-  task?: string[];
-  gold: string;
-  predictions: string;
-  split: string;
-  languages?: string[];
-  json?: boolean;
-}): void {
-  const sheet = scorePredictions({
-    gold: flags.gold,
-    predictions: flags.predictions,
-    split: splitFlag(flags.split),
-    ...(flags.task && { tasks: flags.task }),
-    ...(flags.languages && { languages: flags.languages }),
-  });
-  for (const warning of sheet.warnings) process.stderr.write(`${warning}\n`);
-  if (flags.json) {
-    process.stdout.write(`${JSON.stringify({ scores: sheet.scores, average: sheet.average })}\n`);
-    return;
-  }
-  const rows = Object.entries(sheet.scores).flatMap(([task, byLanguage]) => [
-    ...Object.entries(byLanguage).map(([language, score]) => [task, language, points(score)]),
-    [task, 'average', points(sheet.average[task]!)],
-  ]);
-  process.stdout.write(`${textTable([['task', 'language', 'score'], ...rows])}\n`);
-  process.stdout.write(`\nMean of the tasks' averages: ${points(sheet.overall)}\n`);
-}
-
-function points(score: number): string {
-  return (100 * score).toFixed(2);
+/** Adds `sdq score`. */
+export function scoreCommand(sdq: Command): void {
+  sdq
+    .command('score')
+    .description("the official scores of prediction files in XGLUE's format")
+    .option(
+      '--task <name>',
+      'a task; may be given several times (default: all that have predictions)',
+      collectFlag,
+    )
+    .requiredOption('--gold <folder>', 'the data folder that holds NC/, POS/, ...')
+    .requiredOption('--predictions <folder>', 'the folder that holds POS/en.prediction, ...')
+    .option('--split <name>', 'train, dev or test', 'dev')
+    .option('--languages <codes>', 'as en,de,... (default: all that have both)', listFlag)
+    .option('--json', 'print JSON')
+    .action(async (flags) => (await import('./score-action.ts')).scoreAction(flags));
 }

@@ -67,3 +67,8 @@ export function weightsFlag(text: string): Record<string, Weight> {
   }
   return weights;
 }
+
+/** Adds a flag's text to what the flag was given before. */
+export function collectFlag(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}

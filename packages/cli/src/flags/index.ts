@@ -1,12 +1,13 @@
 export { type ConfigFile, pluginsIn, readConfigFile, withFlags } from './config-file.ts';
 export {
   bytesFlag,
-  layersFlag,
+  collectFlag,
   listFlag,
   numberFlag,
   numbersFlag,
   type Weight,
-  weightsFlag,
 } from './flags.ts';
 export { planFlag } from './plan-flag.ts';
+export { runFlags } from './run-flags.ts';
+export { backendFlag, type CommonFlags, modelFlags, PLAN_HELP, PLUGIN_FLAG } from './shared-flags.ts';
 export { splitFlag } from './split-flag.ts';
