@@ -42,6 +42,7 @@ export const sections: readonly {
       ['data', 'Data folders'],
       ['tokenizers', 'Tokenizers'],
       ['xglue-scorer', 'The XGLUE scorer'],
+      ['glossary', 'Glossary'],
     ],
   },
   {
