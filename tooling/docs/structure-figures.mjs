@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { markdownTable } from '@sdq/pipeline';
+import { markdownTable } from '@sdq/report';
 import { cruise } from 'dependency-cruiser';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -4,8 +4,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { mean, readResults, sortLanguages } from '@sdq/core/results';
 import { loadTokenizer } from '@sdq/models';
-import { exampleEncoder, markdownTable, mean, readResults, sortLanguages } from '@sdq/pipeline';
+import { exampleEncoder } from '@sdq/pipeline';
+import { markdownTable } from '@sdq/report';
 import { readPredictions, readSplit, taskLabels } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, LegendComponent } from 'echarts/components';

@@ -1,8 +1,10 @@
 // How long one text takes, a run's fp32 teacher and its student in turn, as Markdown: `node tooling/results/latency.mjs runs/methods/task-POS_seed-0_plan-w8a8 runs/methods/task-XNLI_seed-0_plan-w8a8`.
 // The texts are the first English dev examples, tokenised before, one at a time.
 import { join } from 'node:path';
+import { readResults } from '@sdq/core/results';
 import { useSdqCpu } from '@sdq/kernels-cpu';
-import { exampleEncoder, loadClassifier, markdownTable, predictClasses, readResults } from '@sdq/pipeline';
+import { exampleEncoder, loadClassifier, predictClasses } from '@sdq/pipeline';
+import { markdownTable } from '@sdq/report';
 import { readSplit } from '@sdq/xglue';
 import { machine } from '../bench/machine.mjs';
 import { inTurn, timed } from '../bench/pairs.mjs';

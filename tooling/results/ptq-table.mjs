@@ -2,6 +2,7 @@
 // `node tooling/results/ptq-table.mjs MODEL TASK XGLUE [DEV_LIMIT] [CALIBRATION_BATCHES] [PLANS] [RECIPES]`, MODEL a fine-tuned fp32
 // folder, plans and recipes with commas between them, all unless given.
 
+import { meanScore, sortLanguages } from '@sdq/core/results';
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import { disposeModel, FloatOps, logitsOf } from '@sdq/models';
 import {
@@ -9,13 +10,11 @@ import {
   calibrationBatches,
   devSets,
   loadFineTuned,
-  meanScore,
   parsePtqRecipe,
   planForRecipe,
   postTrainedClassifier,
   postTrainingOptions,
   scoreLanguages,
-  sortLanguages,
 } from '@sdq/pipeline';
 import { createPlan, quantize, resolvePlan, sitesOf } from '@sdq/quantizers';
 import { readSplit } from '@sdq/xglue';

@@ -7,7 +7,7 @@ import {
   sortLanguages,
   versionLabel,
   zeroShotName,
-} from '@sdq/pipeline';
+} from '@sdq/core/results';
 
 for (const folder of process.argv.slice(2)) {
   const results = readResults(folder);

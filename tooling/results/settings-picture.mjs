@@ -4,16 +4,9 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  goldExamples,
-  markdownTable,
-  mean,
-  meanScore,
-  points,
-  readResults,
-  versionLabel,
-  versionTallies,
-} from '@sdq/pipeline';
+import { mean, meanScore, points, readResults, versionLabel } from '@sdq/core/results';
+import { goldExamples, versionTallies } from '@sdq/pipeline';
+import { markdownTable } from '@sdq/report';
 import { holm, pairedMeanTest } from '@sdq/xglue';
 import { ScatterChart } from 'echarts/charts';
 import { GridComponent, MarkLineComponent } from 'echarts/components';

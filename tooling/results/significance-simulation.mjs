@@ -2,7 +2,7 @@
 // translations of an example go together. `node tooling/results/significance-simulation.mjs` prints a Markdown table for several correlations.
 import { fileURLToPath } from 'node:url';
 import { Random } from '@sdq/core';
-import { markdownTable } from '@sdq/pipeline';
+import { markdownTable } from '@sdq/report';
 import { meanConfidenceInterval, pairedMeanTest, tally } from '@sdq/xglue';
 
 /**

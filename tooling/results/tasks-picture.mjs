@@ -2,7 +2,7 @@
 // folders of sweeps: `node tooling/results/tasks-picture.mjs picture.svg runs/methods runs/quant-noise`.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { zeroShotName } from '@sdq/pipeline';
+import { zeroShotName } from '@sdq/core/results';
 import { LineChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TitleComponent } from 'echarts/components';
 import { use } from 'echarts/core';

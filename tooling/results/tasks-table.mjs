@@ -5,16 +5,16 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
   deviation,
-  markdownTable,
   mean,
   meanScore,
   points,
   readResults,
   scoredVersions,
-  sweepTests,
   versionLabel,
   zeroShotName,
-} from '@sdq/pipeline';
+} from '@sdq/core/results';
+import { sweepTests } from '@sdq/pipeline';
+import { markdownTable } from '@sdq/report';
 
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const average = ({ scores }, version) => meanScore(scores[version]);

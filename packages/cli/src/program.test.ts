@@ -1,4 +1,4 @@
-import { METHODS } from '@sdq/pipeline';
+import { METHODS } from '@sdq/core/results';
 import { expect, it } from 'vitest';
 import { program } from './program.ts';
 

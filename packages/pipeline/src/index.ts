@@ -1,9 +1,7 @@
 export {
-  type Analysis,
   type AnalysisOptions,
   type AnalyzedRun,
   analyze,
-  attentionFinding,
   type BudgetOptions,
   type BudgetPlan,
   type BudgetSite,
@@ -11,8 +9,6 @@ export {
   type FineTuned,
   type FineTunedOptions,
   loadFineTuned,
-  type PlaceError,
-  placeErrors,
   planForBudget,
   runToAnalyze,
 } from './analysis/index.ts';
@@ -20,28 +16,18 @@ export { type StepMode, type SyntheticModel, type SyntheticOptions, syntheticMod
 export {
   defaultMaxLength,
   loadPlugins,
-  METHODS,
-  type Method,
-  type MethodConfig,
-  type MethodKey,
-  methodNamed,
-  methodOfVersion,
   NO_PLUGINS,
   type Plugins,
   PTQ_WORDS,
-  type PtqChoice,
   type PtqRecipe,
   parsePtqRecipe,
   planForRecipe,
   postTrainingOptions,
-  ptqRecipe,
   ptqRecipeName,
   type RunConfig,
   type RunOptions,
   resolveRunConfig,
-  scoredVersions,
   textLength,
-  versionLabel,
 } from './config/index.ts';
 
 export {
@@ -63,13 +49,11 @@ export {
 } from './data/index.ts';
 export {
   type EvaluatedModel,
-  type Evaluation,
   type EvaluationOptions,
   evaluate,
   evaluateLanguage,
   goldExamples,
   type LanguageEvaluation,
-  type ModelScores,
   scoreLanguages,
   versionTallies,
 } from './evaluation/index.ts';
@@ -78,7 +62,6 @@ export {
   dequantizeModel,
   type ExternalClassifier,
   FINISH_TOLERANCE,
-  type FinishCheck,
   fakeQuantizedClassifier,
   type LoadedClassifier,
   loadClassifier,
@@ -92,48 +75,14 @@ export {
   quantizedClassifier,
   quantizeModel,
 } from './model/index.ts';
-export {
-  analysisPage,
-  comparisonTable,
-  evaluationPage,
-  evaluationSentences,
-  evaluationTable,
-  markdownTable,
-  type NamedRun,
-  placeTable,
-  reportPage,
-  sensitivityTable,
-  studentName,
-  sweepPage,
-} from './report/index.ts';
+
 export {
   averageInterval,
   compareAverage,
   compareLanguages,
-  deviation,
-  type Fairness,
   fairness,
-  type LanguageChange,
-  type LanguageScores,
   type LanguageTallies,
   languageIntervals,
-  languageNames,
-  mean,
-  meanScore,
-  type PartBytes,
-  points,
-  type Range95,
-  type Results,
-  readResults,
-  scoreTable,
-  sortLanguages,
-  startOf,
-  studentVersion,
-  type TeacherRecord,
-  type TrainedRun,
-  trainingSentence,
-  zeroShotLanguages,
-  zeroShotName,
 } from './results/index.ts';
 export { FolderLock, isRunFinished, type KnownHashes, type RunEnvironment, run } from './run/index.ts';
 export {
@@ -156,14 +105,6 @@ export {
   type TextInput,
   type TextResult,
 } from './serving/index.ts';
-export {
-  runsByTask,
-  type Sweep,
-  type SweepJob,
-  type SweepRun,
-  sweepJobs,
-  sweepTable,
-  sweepTests,
-} from './sweep/index.ts';
+export { type Sweep, type SweepJob, sweepJobs, sweepTests } from './sweep/index.ts';
 
 export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim/index.ts';

@@ -1,14 +1,14 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Results, readResults } from '@sdq/core/results';
 import { loadQuantizedModel } from '@sdq/models';
 import { scorePredictions } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reportPage } from '../../report/src/index.ts';
 import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
 import { loadClassifier } from '../src/model/load-classifier.ts';
-import { readResults } from '../src/results/read-results.ts';
-import type { Results } from '../src/results/results.ts';
 import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
@@ -39,7 +39,10 @@ const options = (out: string, more: Partial<RunOptions> = {}): RunOptions => ({
 
 async function start(...[out, more]: Parameters<typeof options>) {
   const reporter = recorder();
-  const results = await run(resolveRunConfig(options(out, more)), reporter, { backend: 'cpu' });
+  const results = await run(resolveRunConfig(options(out, more)), reporter, {
+    backend: 'cpu',
+    report: reportPage,
+  });
   return { results, stages: new Set(reporter.events.map(({ stage }) => stage)) };
 }
 

@@ -3,18 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RunEvent } from '@sdq/core';
+import { type Results, scoreTable } from '@sdq/core/results';
 import { loadCheckpoint, loadQuantizedModel, loadTokenizer } from '@sdq/models';
+import { evaluationPage, evaluationTable } from '@sdq/report';
 import { readSplit, score, scorePredictions } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reportPage } from '../../report/src/index.ts';
 import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
 import { exampleEncoder } from '../src/data/dataset.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
 import { loadClassifier } from '../src/model/load-classifier.ts';
 import type { ObserverRecord } from '../src/model/observer-choice.ts';
 import { predictClasses } from '../src/model/predict.ts';
-import { evaluationPage, evaluationTable } from '../src/report/evaluation-page.ts';
-import { type Results, scoreTable } from '../src/results/results.ts';
 import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel, writeTinyQuestions } from './tiny-task.ts';
@@ -46,7 +47,10 @@ const DEFAULT_PTQ = ['ptq-min-max', 'ptq-percentile', 'ptq-mse', 'ptq-dynamic'];
 
 async function start(...args: Parameters<typeof options>): Promise<{ results: Results; events: RunEvent[] }> {
   const reporter = recorder();
-  const results = await run(resolveRunConfig(options(...args)), reporter, { backend: 'cpu' });
+  const results = await run(resolveRunConfig(options(...args)), reporter, {
+    backend: 'cpu',
+    report: reportPage,
+  });
   return { results, events: reporter.events };
 }
 

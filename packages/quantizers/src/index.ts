@@ -2,18 +2,12 @@ export { gridForRange } from './affine-grid.ts';
 export {
   type ComparedModel,
   chooseBits,
-  type ErrorPart,
-  type LogitChange,
   measureOptions,
   mixedPrecisionPlan,
-  type Sensitivity,
-  type SiteError,
   type SiteOption,
   type SiteOptions,
-  type SiteSensitivity,
   siteErrors,
   siteSensitivity,
-  type TensorError,
 } from './analysis/index.ts';
 export { Gram, outputError } from './gram.ts';
 export {

@@ -1,20 +1,17 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SdqError } from '@sdq/core';
+import { type Analysis, readResults } from '@sdq/core/results';
 import { writeFileAtomically } from '@sdq/models';
+import { analyze, loadPlugins, runToAnalyze } from '@sdq/pipeline';
 import {
-  type Analysis,
   analysisPage,
-  analyze,
   attentionFinding,
-  loadPlugins,
   placeTable,
-  readResults,
   reportPage,
-  runToAnalyze,
   sensitivityTable,
   studentName,
-} from '@sdq/pipeline';
+} from '@sdq/report';
 import { selectBackend } from '../backends/index.ts';
 import type { CommonFlags } from '../flags/index.ts';
 import { planFlag } from '../flags/index.ts';

@@ -1,4 +1,5 @@
-import { comparisonTable, readResults } from '@sdq/pipeline';
+import { readResults } from '@sdq/core/results';
+import { comparisonTable } from '@sdq/report';
 import { textTable } from '../terminal/index.ts';
 
 /** `sdq compare`: finished runs of one task side by side. */

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SdqError } from '@sdq/core';
+import { type Results, readResults, studentVersion } from '@sdq/core/results';
 import {
   configFile,
   loadTokenizer,
@@ -11,15 +12,7 @@ import {
   writeFileAtomically,
 } from '@sdq/models';
 import { type IntegerForm, QUANTIZED_FILE, WHOLE_FILE, writeOnnx } from '@sdq/onnx';
-import {
-  loadSavedModel,
-  precisionOf,
-  precisionText,
-  type Results,
-  readResults,
-  type SavedModel,
-  studentVersion,
-} from '@sdq/pipeline';
+import { loadSavedModel, precisionOf, precisionText, type SavedModel } from '@sdq/pipeline';
 import {
   baseName,
   type CardFacts,

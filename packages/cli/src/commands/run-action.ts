@@ -1,14 +1,8 @@
 import { type Reporter, SdqError } from '@sdq/core';
+import { type Results, scoreTable } from '@sdq/core/results';
 import { fetchDefaultCheckpoint } from '@sdq/models';
-import {
-  loadPlugins,
-  type Plugins,
-  type Results,
-  type RunOptions,
-  resolveRunConfig,
-  run,
-  scoreTable,
-} from '@sdq/pipeline';
+import { loadPlugins, type Plugins, type RunOptions, resolveRunConfig, run } from '@sdq/pipeline';
+import { reportPage } from '@sdq/report';
 import { topicsFolder } from '@sdq/xglue';
 import { NO_MODEL_YET, selectBackend } from '../backends/index.ts';
 import {
@@ -83,6 +77,7 @@ export async function runAction(given: RunFlags): Promise<Results> {
       checkpointSteps: flags.checkpointSteps,
       tensorBoard: flags.tensorboard,
       shared: flags.shared,
+      report: reportPage,
     }),
   );
   process.stdout.write(flags.json ? `${JSON.stringify(results)}\n` : `${summary(results, out)}\n`);

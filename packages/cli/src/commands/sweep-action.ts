@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Reporter, SdqError } from '@sdq/core';
+import { readResults, runsByTask } from '@sdq/core/results';
 import { fetchDefaultCheckpoint, writeFileAtomically } from '@sdq/models';
 import {
   FolderLock,
@@ -9,12 +10,10 @@ import {
   loadPlugins,
   type Plugins,
   type RunConfig,
-  readResults,
-  runsByTask,
   sweepJobs,
-  sweepPage,
-  sweepTable,
+  sweepTests,
 } from '@sdq/pipeline';
+import { sweepPage, sweepTable } from '@sdq/report';
 import { createJiti } from 'jiti';
 import { NO_MODEL_YET } from '../backends/index.ts';
 import type { CommonFlags } from '../flags/index.ts';
@@ -89,7 +88,10 @@ export async function sweepAction(files: readonly string[], flags: SweepFlags): 
       const runs = done.map(({ settings, config }) => ({ settings, results: readResults(config.out) }));
       if (runs.length === 0) continue;
       const page = join(flags.out, name, 'results.md');
-      await writeFileAtomically(page, sweepPage(name, runs, `sdq sweep ${file} --out ${flags.out}`));
+      await writeFileAtomically(
+        page,
+        sweepPage(name, runs, `sdq sweep ${file} --out ${flags.out}`, sweepTests),
+      );
       found[name] = runs.map(({ settings, results: { scores, average } }) => ({ settings, scores, average }));
       if (flags.json) continue;
       const tasks = runsByTask(runs);

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Reporter, SdqError } from '@sdq/core';
+import { sortLanguages } from '@sdq/core/results';
 import {
   devSets,
   type EvaluatedModel,
   exampleEncoder,
   requireHead,
-  sortLanguages,
   textLength,
   trainableTask,
 } from '@sdq/pipeline';

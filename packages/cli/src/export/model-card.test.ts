@@ -1,4 +1,5 @@
-import { METHODS, type Precision, type Results, resolveRunConfig } from '@sdq/pipeline';
+import { METHODS, type Results } from '@sdq/core/results';
+import { type Precision, resolveRunConfig } from '@sdq/pipeline';
 import { expect, it } from 'vitest';
 import { baseName, type CardFacts, modelCard } from './model-card.ts';
 

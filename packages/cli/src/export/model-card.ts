@@ -1,11 +1,8 @@
 import { listed } from '@sdq/core';
-import type { HeadKind } from '@sdq/models';
 import {
   languageNames,
   meanScore,
   methodOfVersion,
-  type Precision,
-  precisionText,
   ptqRecipe,
   type Results,
   sortLanguages,
@@ -13,7 +10,9 @@ import {
   trainingSentence,
   zeroShotLanguages,
   zeroShotName,
-} from '@sdq/pipeline';
+} from '@sdq/core/results';
+import type { HeadKind } from '@sdq/models';
+import { type Precision, precisionText } from '@sdq/pipeline';
 
 /** What the card of an exported model tells. */
 export interface CardFacts {

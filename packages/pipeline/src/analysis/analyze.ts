@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Reporter, WeightQuantizer } from '@sdq/core';
+import { type Analysis, readResults, studentVersion, versionLabel } from '@sdq/core/results';
 import { disposeModel, groupByTokens, loadQuantizedModel, packBatch } from '@sdq/models';
 import {
   createPlan,
@@ -11,11 +12,9 @@ import {
   siteSensitivity,
   sitesOf,
 } from '@sdq/quantizers';
-import { versionLabel } from '../config/index.ts';
 import { devSets } from '../data/index.ts';
 import { calibratedModel, dequantizeModel, studentPlan } from '../model/index.ts';
-import { readResults, studentVersion } from '../results/index.ts';
-import type { Analysis } from './analysis.ts';
+
 import { type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
 
 /** What to analyze, and on which texts. */

@@ -1,11 +1,3 @@
-export {
-  type Analysis,
-  attentionFinding,
-  decibels,
-  type PlaceError,
-  placeErrors,
-  placeOf,
-} from './analysis.ts';
 export { type AnalysisOptions, type AnalyzedRun, analyze, runToAnalyze } from './analyze.ts';
 export {
   type BudgetOptions,

@@ -1,7 +1,7 @@
 import type { EncoderShape, LossFactory } from '@sdq/core';
+import { type MethodKey, methodNamed } from '@sdq/core/results';
 import { type CombinedLoss, combineLosses, namedLoss, requireComparable } from '@sdq/distillation';
 import type { DistillationConfig } from './distillation-config.ts';
-import { type MethodKey, methodNamed } from './methods.ts';
 
 /**
  * What a method distils; undefined for those that do not.

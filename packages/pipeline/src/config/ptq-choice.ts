@@ -1,23 +1,10 @@
-import { ptqRecipe } from './methods.ts';
+import { type PtqChoice, ptqRecipe } from '@sdq/core/results';
 import { parsePtqRecipe } from './ptq-recipe.ts';
-
-/** Which PTQ version of a run is the best, and what says so. */
-export interface PtqChoice {
-  /** The version whose logits are closest to the fp32 model's on training text that is held out. */
-  readonly best: string;
-  /** The mean squared difference of logits there, by version; runs of older releases lack it. */
-  readonly distances: Readonly<Record<string, number>>;
-}
 
 /** What a finished stage tells of the version that it made. */
 interface Measured {
   /** Of a recipe: the mean squared difference of logits on held-out training text. */
   readonly distance?: number | undefined;
-}
-
-/** The stage that makes a recipe's version, and that version's key in `results.json`. */
-export function ptqVersion(recipe: string): string {
-  return `ptq-${recipe}`;
 }
 
 /** The best PTQ version among finished stages; undefined without one. */

@@ -1,10 +1,10 @@
 import { SdqError } from '@sdq/core';
+import { METHOD_KEYS, methodNamed, takesLosses } from '@sdq/core/results';
 import { createPlan } from '@sdq/quantizers';
 import { TRAINING_DEFAULTS, trainingRecipe } from '@sdq/trainer';
 import { z } from 'zod';
 import { distillationOf } from './distillation.ts';
 import { distillationConfig } from './distillation-config.ts';
-import { METHOD_KEYS, methodNamed, takesLosses } from './methods.ts';
 import { nearestName } from './nearest-name.ts';
 import { NO_PLUGINS, type Plugins } from './plugins.ts';
 import { canBeSaved } from './ptq-choice.ts';

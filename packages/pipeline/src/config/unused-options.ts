@@ -1,5 +1,5 @@
+import { methodNamed, takesLosses } from '@sdq/core/results';
 import { LOSS_NAMES } from '@sdq/distillation';
-import { methodNamed, takesLosses } from './methods.ts';
 import { type RunConfig, resolveRunConfig } from './run-config.ts';
 
 /** The groups of options whose defaults are compared. */

@@ -1,13 +1,7 @@
 import type { Reporter } from '@sdq/core';
+import { type Evaluation, type ModelScores, meanScore } from '@sdq/core/results';
 import type { Classifier } from '@sdq/models';
-import {
-  type MetricName,
-  NoteCounter,
-  type PairedTest,
-  type Predictions,
-  type SplitName,
-  type TaskName,
-} from '@sdq/xglue';
+import { NoteCounter, type Predictions, type SplitName } from '@sdq/xglue';
 import { textLength } from '../config/index.ts';
 import { devSets, exampleEncoder, missingLanguages, requireHead, trainableTask } from '../data/index.ts';
 import { type ExternalClassifier, type LoadedClassifier, loadClassifier } from '../model/index.ts';
@@ -15,15 +9,10 @@ import {
   averageInterval,
   compareAverage,
   compareLanguages,
-  type Fairness,
   fairness,
-  type LanguageChange,
-  type LanguageScores,
   type LanguageTallies,
   languageIntervals,
   mapValues,
-  meanScore,
-  type Range95,
 } from '../results/index.ts';
 import { evaluateLanguage, type LanguageEvaluation } from './evaluate-language.ts';
 
@@ -52,47 +41,6 @@ export interface EvaluationOptions {
 export type EvaluatedModel = Omit<LoadedClassifier, 'classify'> & {
   readonly classify: Classifier | ExternalClassifier;
 };
-
-/** The scores of one model. */
-export interface ModelScores {
-  readonly model: string;
-  /** Whether its weights are stored as integers. */
-  readonly quantized: boolean;
-  /** In which numbers its weights and inputs are, in words; absent where the model does not tell. */
-  readonly precision?: string;
-  /** By language, each in [0, 1]. */
-  readonly scores: LanguageScores;
-  /** The mean over the languages. */
-  readonly average: number;
-  /** The 95 % interval of each score. */
-  readonly intervals: Readonly<Record<string, Range95>>;
-  /** That of the average, where an example and its translations are one unit. */
-  readonly averageInterval: Range95;
-  /** The best and the worst language, and the gap. */
-  readonly fairness: Fairness;
-  /** To how many tokens longer texts were cut. */
-  readonly maxLength: number;
-  /** Examples that were longer and were cut, by language. */
-  readonly cut: Readonly<Record<string, number>>;
-}
-
-/** What an evaluation found: what `sdq evaluate --json` prints. */
-export interface Evaluation extends ModelScores {
-  readonly task: TaskName;
-  readonly metric: MetricName;
-  readonly split: SplitName;
-  /** Examples scored, by language. */
-  readonly examples: Readonly<Record<string, number>>;
-  /** Languages that the official benchmark does not have for this task. */
-  readonly unofficialLanguages: readonly string[];
-  /** What reading the data tolerated, and which official languages are missing. */
-  readonly remarks: readonly string[];
-  /** The model compared with, and the change from it to this one. */
-  readonly against?: ModelScores & {
-    readonly changes: Readonly<Record<string, LanguageChange>>;
-    readonly averageChange: PairedTest;
-  };
-}
 
 /**
  * Scores a saved model on the dev sets, or another split, of a task, in all languages, and compares it with another.

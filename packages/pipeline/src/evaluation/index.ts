@@ -1,9 +1,7 @@
 export {
   type EvaluatedModel,
-  type Evaluation,
   type EvaluationOptions,
   evaluate,
-  type ModelScores,
 } from './evaluate.ts';
 export { evaluateLanguage, type LanguageEvaluation, scoreLanguages } from './evaluate-language.ts';
 export {

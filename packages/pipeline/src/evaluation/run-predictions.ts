@@ -1,5 +1,6 @@
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { olderName, type Range95, type RecordedConfig, type Results } from '@sdq/core/results';
 import {
   type Example,
   listLanguages,
@@ -10,7 +11,6 @@ import {
   tally,
   writePredictions,
 } from '@sdq/xglue';
-import type { RunConfig } from '../config/index.ts';
 import { type Dataset, goldOf } from '../data/index.ts';
 import {
   averageInterval,
@@ -20,9 +20,6 @@ import {
   type LanguageTallies,
   languageIntervals,
   mapValues,
-  olderName,
-  type Range95,
-  type Results,
 } from '../results/index.ts';
 import type { LanguageEvaluation } from './evaluate-language.ts';
 
@@ -47,7 +44,7 @@ export function copyPredictions(from: string, to: string, version: string): void
 
 /** The dev examples that a run scored, by language, or undefined if the data are no longer where the run found them. */
 export function goldExamples(
-  config: Pick<RunConfig, 'task' | 'data' | 'devLimit' | 'languages'>,
+  config: Pick<RecordedConfig, 'task' | 'data' | 'devLimit' | 'languages'>,
 ): ReadonlyMap<string, readonly Example[]> | undefined {
   const { task, data, devLimit } = config;
   if (!existsSync(data)) return undefined;

@@ -1,18 +1,9 @@
+import type { FinishCheck } from '@sdq/core/results';
 import type { Classifier, EncoderBatch } from '@sdq/models';
 import { logitsOfBatch, rowArgMax } from './predict.ts';
 
 /** Logits and the number of their columns. */
 type BatchLogits = Awaited<ReturnType<typeof logitsOfBatch>>;
-
-/** How the finished integer model's logits differ from those of the fake-quantized model that was trained. */
-export interface FinishCheck {
-  readonly largestDifference: number;
-  readonly largestLogit: number;
-  /** The share of rows of logits whose largest is the same, in [0, 1]. */
-  readonly samePredictions: number;
-  /** Whether the largest difference is at most {@link FINISH_TOLERANCE} of the largest logit. */
-  readonly equal: boolean;
-}
 
 /**
  * How large a difference may be for logits to count as equal, as a share of the largest logit: above float rounding, and

@@ -1,7 +1,6 @@
 export {
   compareLogits,
   FINISH_TOLERANCE,
-  type FinishCheck,
   logitDistance,
   logitsOn,
 } from './finish-check.ts';

@@ -1,3 +1,4 @@
+import type { Fairness, LanguageChange, LanguageScores, Range95 } from '@sdq/core/results';
 import {
   confidenceInterval,
   holm,
@@ -8,36 +9,9 @@ import {
   type Tally,
 } from '@sdq/xglue';
 import { mapValues } from './map-values.ts';
-import type { LanguageScores } from './results.ts';
 
 /** What each example adds to the score, by language. */
 export type LanguageTallies = Readonly<Record<string, Tally>>;
-
-/** A range that holds the score in truth, with 95 % confidence. */
-export interface Range95 {
-  readonly low: number;
-  readonly high: number;
-}
-
-/** How a language's score changed between two models. */
-export interface LanguageChange {
-  /** The score after less the score before. */
-  readonly difference: number;
-  /** Of the paired test in this language alone, in (0, 1]. */
-  readonly p: number;
-  /** The same, adjusted for the number of languages. */
-  readonly adjustedP: number;
-  /** Whether the adjusted p is below .05, and which way the score went. */
-  readonly verdict: 'lost' | 'gained' | 'same';
-}
-
-/** How even a model is over its languages. */
-export interface Fairness {
-  readonly best: string;
-  readonly worst: string;
-  /** The score of the best language less that of the worst. */
-  readonly gap: number;
-}
 
 const SIGNIFICANCE_LEVEL = 0.05;
 // Leaves a p of .05 an error of .002, and a smallest p of .0001.
@@ -110,12 +84,4 @@ export function fairness(scores: LanguageScores): Fairness {
   const ranked = Object.keys(scores).sort((a, b) => scores[b]! - scores[a]!);
   const [best, worst] = [ranked[0]!, ranked.at(-1)!];
   return { best, worst, gap: scores[best]! - scores[worst]! };
-}
-
-/** The languages with a verdict. */
-export function languagesThat(
-  verdict: LanguageChange['verdict'],
-  changes: Readonly<Record<string, LanguageChange>>,
-): string[] {
-  return Object.keys(changes).filter((language) => changes[language]!.verdict === verdict);
 }

@@ -9,9 +9,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { type Reporter, type RunEvent, SdqError } from '@sdq/core';
+import type { FinishCheck } from '@sdq/core/results';
 import { writeFileAtomically } from '@sdq/models';
 import { type Plugins, type RunConfig, type RunOptions, resolveRunConfig } from '../config/index.ts';
-import type { FinishCheck, ObserverRecord } from '../model/index.ts';
+import type { ObserverRecord } from '../model/index.ts';
 import { FolderLock } from './folder-lock.ts';
 import { differencesText, type OptionDifference, optionDifferences } from './option-differences.ts';
 import { PATH_OPTIONS, type StageInputs } from './stage-inputs.ts';

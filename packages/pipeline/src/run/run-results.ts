@@ -1,21 +1,22 @@
 import { statSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
-import { readSafetensorsHeader } from '@sdq/models';
-import * as tf from '@tensorflow/tfjs';
-import { METHODS, type Method, ptqChoice, type RunConfig, savedPtq } from '../config/index.ts';
-import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from '../data/index.ts';
-import { significanceOf } from '../evaluation/index.ts';
 import {
   type LanguageScores,
-  mapValues,
+  METHODS,
+  type Method,
   meanScore,
   type PartBytes,
   type Results,
   recordOfTeacher,
-  VERSION,
   zeroShotLanguages,
-} from '../results/index.ts';
+} from '@sdq/core/results';
+import { readSafetensorsHeader } from '@sdq/models';
+import * as tf from '@tensorflow/tfjs';
+import { ptqChoice, type RunConfig, savedPtq } from '../config/index.ts';
+import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from '../data/index.ts';
+import { significanceOf } from '../evaluation/index.ts';
+import { mapValues, VERSION } from '../results/index.ts';
 import type { RunFolder } from './run-folder.ts';
 
 /** The method whose student is saved: the most elaborate one that was asked for, now or before. */

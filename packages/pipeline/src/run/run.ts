@@ -2,6 +2,17 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Random, type Reporter, SdqError } from '@sdq/core';
+import {
+  type FinishCheck,
+  type LanguageScores,
+  METHODS,
+  type MethodKey,
+  meanScore,
+  methodNamed,
+  ptqVersion,
+  type Results,
+  versionLabel,
+} from '@sdq/core/results';
 import { CachedTeacher, teacherSignal } from '@sdq/distillation';
 import {
   type Batch,
@@ -30,17 +41,12 @@ import { type TrainingRecipe, tensorBoardReporter } from '@sdq/trainer';
 import {
   distillationOf,
   loadPlugins,
-  METHODS,
-  type MethodKey,
-  methodNamed,
   type Plugins,
   parsePtqRecipe,
   plainObserver,
-  ptqVersion,
   type RunConfig,
   requireDistillable,
   unusedOptions,
-  versionLabel,
 } from '../config/index.ts';
 import {
   calibrationBatches,
@@ -53,7 +59,6 @@ import {
 import { evaluateLanguage, keepPredictions } from '../evaluation/index.ts';
 import {
   compareLogits,
-  type FinishCheck,
   logitsOn,
   type ObserverChoice,
   type ObserverRecord,
@@ -61,8 +66,7 @@ import {
   quantizedClassifier,
   quantizeModel,
 } from '../model/index.ts';
-import { reportPage } from '../report/index.ts';
-import { type LanguageScores, meanScore, type Results } from '../results/index.ts';
+
 import {
   fineTuning,
   type ModelStep,
@@ -108,12 +112,14 @@ export interface RunEnvironment {
    * has its own.
    */
   readonly shared?: string | undefined;
+  /** Makes the page `report.html` of the results: `reportPage` of `@sdq/report`; absent: there is no page. */
+  readonly report?: ((results: Results) => string) | undefined;
 }
 
 /**
  * The main job: fine-tunes the fp32 teacher, or takes the one that is given, quantizes it after training (PTQ), by quantization-aware
  * training (QAT) and by self-distilled quantization (SDQ), scores each in every language, and saves the teacher
- * and the quantized student in the run folder with `results.json` and `report.html`.
+ * and the quantized student in the run folder with `results.json`.
  *
  * A run that was interrupted at any moment goes on when it is asked for again, and gives the same bits. Source: O'Neill and Dutta 2023,
  * "Self-Distilled Quantization", sections 3 and 4.
@@ -205,7 +211,8 @@ class Run {
     rmSync(this.folder.file('checkpoints'), { recursive: true, force: true });
     const results = await runResults(this.config, this.dataset, this.folder, this.environment.backend);
     await writeFileAtomically(this.folder.file('results.json'), `${JSON.stringify(results, null, 2)}\n`);
-    await writeFileAtomically(this.folder.file('report.html'), reportPage(results));
+    const { report } = this.environment;
+    if (report) await writeFileAtomically(this.folder.file('report.html'), report(results));
     // Last: where it is, all is there.
     await writeFileAtomically(this.folder.file(SOURCES_FILE), `${JSON.stringify(this.sources, null, 2)}\n`);
     return results;

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LanguageScores } from '@sdq/core/results';
 import { modelHash, writeFileAtomically } from '@sdq/models';
 import { type Dataset, devSetHash } from '../data/index.ts';
 import { copyPredictions } from '../evaluation/index.ts';
-import type { LanguageScores } from '../results/index.ts';
 
 /** What decides the scores of a teacher. */
 export interface TeacherScoring {

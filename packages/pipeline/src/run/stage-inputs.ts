@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { realpathSync } from 'node:fs';
+import { METHODS } from '@sdq/core/results';
 import { examplesHash, modelHash, readTokenizerJson } from '@sdq/models';
-import { METHODS, pluginsHash, type RunConfig, resolveRunConfig } from '../config/index.ts';
+import { pluginsHash, type RunConfig, resolveRunConfig } from '../config/index.ts';
 import { type Dataset, devSetHash } from '../data/index.ts';
 import { differencesText, optionDifferences } from './option-differences.ts';
 

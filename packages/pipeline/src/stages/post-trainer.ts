@@ -1,3 +1,4 @@
+import { languageNames } from '@sdq/core/results';
 import {
   type Batch,
   type Classifier,
@@ -35,7 +36,6 @@ import {
   quantizedClassifier,
   quantizeModel,
 } from '../model/index.ts';
-import { languageNames } from '../results/index.ts';
 
 const TOKENS_PER_BATCH = 1024;
 

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Results } from '@sdq/core/results';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { resolveRunConfig } from '../config/run-config.ts';
 import { keepPredictions } from '../evaluation/run-predictions.ts';
-import type { Results } from '../results/results.ts';
 import { sweepTests } from './sweep-tests.ts';
 
 const EXAMPLES = 40;

@@ -1,9 +1,18 @@
+import {
+  deviation,
+  groupLabel,
+  mean,
+  meanScore,
+  methodOfVersion,
+  points,
+  ptqRecipe,
+  rowsBySetting,
+  type SweepGroup,
+  type SweepRun,
+} from '@sdq/core/results';
 import { holm, pairedMeanTest } from '@sdq/xglue';
-import { methodOfVersion, ptqRecipe } from '../config/index.ts';
 import { goldExamples, versionTallies } from '../evaluation/index.ts';
-import { deviation, type LanguageTallies, mean, meanScore, points } from '../results/index.ts';
-import type { SweepRun } from './sweep.ts';
-import { groupLabel, rowsBySetting, type SweepGroup } from './sweep-groups.ts';
+import type { LanguageTallies } from '../results/index.ts';
 
 // Leaves a p of .05 an error of .002.
 const SAMPLES = 10_000;

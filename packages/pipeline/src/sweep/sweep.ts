@@ -8,7 +8,6 @@ import {
   type RunOptions,
   resolveRunConfig,
 } from '../config/index.ts';
-import type { Results } from '../results/index.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._-]*$/i;
 const MAX_JOBS = 10_000;
@@ -136,10 +135,4 @@ function part(option: string, value: unknown, values: readonly unknown[]): strin
   const plain = typeof value !== 'object' || Array.isArray(value) ? text.replace(/[^a-z0-9.+-]/gi, '-') : '';
   const clear = plain !== '' && plain.length <= 40 && (plain === text || isAbsolute(text));
   return `${option.split('.').at(-1)}-${clear ? plain : values.indexOf(value)}`;
-}
-
-/** A finished run of a sweep. */
-export interface SweepRun {
-  readonly settings: SweepJob['settings'];
-  readonly results: Results;
 }

@@ -1,16 +1,9 @@
 import { type AffineGrid, SdqError, type Site, yieldToEvents } from '@sdq/core';
+import type { LogitChange } from '@sdq/core/results';
 import * as tf from '@tensorflow/tfjs';
 import { FakeQuantizedOps } from '../interpreters/index.ts';
 import type { ResolvedPlan } from '../plan/index.ts';
 import type { CalibratedModel } from '../post-training/index.ts';
-
-/** How far quantization moves a model's logits. */
-export interface LogitChange {
-  /** The squared error of the logits, relative to their square. */
-  readonly error: number;
-  /** The share of the logits' rows whose largest class is another: of predictions that changed. */
-  readonly changed: number;
-}
 
 /** Compares the logits of a model under a plan with those in floats, which it keeps. */
 export class OutputError<Batch> {

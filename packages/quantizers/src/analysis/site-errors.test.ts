@@ -1,4 +1,5 @@
 import type { EncoderOps, Site } from '@sdq/core';
+import type { SiteError, TensorError } from '@sdq/core/results';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { float, run, tinyBatches, tinyEncoder } from '../../test/tiny-encoder.ts';
@@ -7,7 +8,7 @@ import { WrappedOps } from '../interpreters/wrapped-ops.ts';
 import { type Plan, resolvePlan, sitesOf } from '../plan/plan.ts';
 import { quantize } from '../post-training/post-training.ts';
 import { dequantizeRows, perChannel } from '../weights/weight-quantizers.ts';
-import { type SiteError, siteErrors, type TensorError } from './site-errors.ts';
+import { siteErrors } from './site-errors.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 

@@ -1,33 +1,10 @@
 import { type AffineGrid, type EncoderOps, type Layout, type Site, yieldToEvents } from '@sdq/core';
+import type { ErrorPart, SiteError, TensorError } from '@sdq/core/results';
 import * as tf from '@tensorflow/tfjs';
 import { FakeQuantizedOps } from '../interpreters/index.ts';
 import type { ResolvedPlan } from '../plan/index.ts';
 import type { CalibratedModel } from '../post-training/index.ts';
 import { requireBatches } from './output-error.ts';
-
-/** How far a quantized tensor lies from the float one. */
-export interface TensorError {
-  /** The mean squared error. */
-  readonly mse: number;
-  /** The squared float tensor over the squared error, in dB; null where nothing is lost. */
-  readonly sqnr: number | null;
-  /** The cosine of the two, in [-1, 1]. */
-  readonly cosine: number;
-}
-
-/** The part of a model whose tensor was compared. */
-export type ErrorPart = 'weight' | 'input' | 'linear' | 'embedding' | 'attention' | 'layerNorm' | 'logits';
-
-/** The error that quantization makes in one tensor of a model. */
-export interface SiteError {
-  readonly site: Site;
-  /** The site's weight, its input as rounded, or its output, named after the operation. */
-  readonly part: ErrorPart;
-  /** With the inputs of the linears right before it as they are in floats: its own error. */
-  readonly local: TensorError;
-  /** With all before it quantized too; of a weight the same. */
-  readonly accumulated: TensorError;
-}
 
 /** A model whose tensors are compared with those of a float model. */
 export interface ComparedModel {

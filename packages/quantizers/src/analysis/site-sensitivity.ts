@@ -1,24 +1,8 @@
 import type { AffineGrid, Site } from '@sdq/core';
+import type { Sensitivity, SiteSensitivity } from '@sdq/core/results';
 import type { ResolvedPlan } from '../plan/index.ts';
 import type { CalibratedModel } from '../post-training/index.ts';
-import { type LogitChange, OutputError } from './output-error.ts';
-
-/** How far quantization of a site, its weight and its input, moves a model's logits. */
-export interface SiteSensitivity {
-  readonly site: Site;
-  /** Only this site is quantized. */
-  readonly only: LogitChange;
-  /** All sites of the plan but this one are. */
-  readonly allBut: LogitChange;
-}
-
-/** What {@link siteSensitivity} found. */
-export interface Sensitivity {
-  /** With the whole plan. */
-  readonly all: LogitChange;
-  /** By site, in the order of the plan. */
-  readonly sites: readonly SiteSensitivity[];
-}
+import { OutputError } from './output-error.ts';
 
 /**
  * Measures how far the logits of a model move with only one site of a plan quantized, and with all but that one.

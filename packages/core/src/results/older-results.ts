@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { OLD_RECIPES, ptqVersion } from '../config/index.ts';
+import { OLD_RECIPES, ptqVersion } from './methods.ts';
 import type { Results } from './results.ts';
 
 /** What versions were called before PTQ had recipes, and are now. */

@@ -3,7 +3,7 @@
  *
  * @example
  * ```ts
- * import { markdownTable } from '@sdq/pipeline';
+ * import { markdownTable } from '@sdq/report';
  *
  * markdownTable([['', 'en'], ['sdq', '89.0']]).split('\n')[2]; // '| sdq | 89.0 |'
  * ```

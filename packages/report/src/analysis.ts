@@ -1,21 +1,4 @@
-import type { Sensitivity, SiteError } from '@sdq/quantizers';
-
-/** What an analysis found: the content of `analysis.json`. */
-export interface Analysis {
-  readonly model: string;
-  readonly task: string;
-  /** The name of the plan of what was quantized after training, or its rules as JSON. */
-  readonly plan: string;
-  /** What the run calls its student; absent where no run made it, and in older files. */
-  readonly studentLabel?: string;
-  /** The dev texts that errors were measured on. */
-  readonly languages: readonly string[];
-  readonly tokens: number;
-  /** The error of each tensor: after training (`ptq`), and in the saved student of a run. */
-  readonly errors: { readonly ptq: readonly SiteError[]; readonly student?: readonly SiteError[] };
-  /** How far the logits move with one site quantized, and with all but one. */
-  readonly sensitivity?: Sensitivity;
-}
+import type { SiteError } from '@sdq/core/results';
 
 /** The mean error of the same place in all layers. */
 export interface PlaceError {

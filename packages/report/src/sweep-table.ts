@@ -1,6 +1,15 @@
-import { deviation, mean, meanScore, points, sortLanguages, zeroShotName } from '../results/index.ts';
-import type { SweepRun } from './sweep.ts';
-import { groupLabel, rowsBySetting, type SweepGroup } from './sweep-groups.ts';
+import {
+  deviation,
+  groupLabel,
+  mean,
+  meanScore,
+  points,
+  rowsBySetting,
+  type SweepGroup,
+  type SweepRun,
+  sortLanguages,
+  zeroShotName,
+} from '@sdq/core/results';
 
 /**
  * What a sweep found, as rows of text: for each setting and version, over the seeds, the mean score in English, in the

@@ -1,13 +1,5 @@
-import type { PairedTest } from '@sdq/xglue';
-import {
-  type MethodConfig,
-  markedLabel,
-  type PtqChoice,
-  type RunConfig,
-  scoredVersions,
-} from '../config/index.ts';
-import type { FinishCheck } from '../model/index.ts';
-import type { Fairness, LanguageChange, Range95 } from './comparison.ts';
+import type { Fairness, LanguageChange, Range95 } from './language-changes.ts';
+import { type MethodConfig, markedLabel, type PtqChoice, scoredVersions } from './methods.ts';
 import { type TrainedRun, zeroShotLanguages, zeroShotName } from './trained-languages.ts';
 
 /** A score per language, each in [0, 1]. */
@@ -22,6 +14,43 @@ export interface TeacherRecord {
   readonly model?: string;
   /** The languages of the text that it was fine-tuned on. */
   readonly trainLanguages?: readonly string[];
+}
+
+/** How the average over the languages changed between two models. */
+export type AverageChange = Pick<LanguageChange, 'difference' | 'p'>;
+
+/** How the finished integer model's logits differ from those of the fake-quantized model that was trained. */
+export interface FinishCheck {
+  readonly largestDifference: number;
+  readonly largestLogit: number;
+  /** The share of rows of logits whose largest is the same, in [0, 1]. */
+  readonly samePredictions: number;
+  /** Whether the largest difference is so small that it counts as none. */
+  readonly equal: boolean;
+}
+
+/** What readers of results need of the configuration of the run; the file holds all of it. */
+export interface RecordedConfig extends MethodConfig {
+  readonly task: string;
+  readonly data: string;
+  readonly out: string;
+  readonly model: string;
+  readonly teacher?: string | undefined;
+  readonly plan:
+    | string
+    | readonly {
+        readonly match: string;
+        readonly weight?: string | undefined;
+        readonly activationBits?: number | undefined;
+        readonly activationScheme?: 'asymmetric' | 'symmetric' | 'per-token' | undefined;
+      }[];
+  readonly seed: number;
+  readonly languages?: readonly string[] | undefined;
+  readonly maxLength: number;
+  readonly trainLimit?: number | undefined;
+  readonly devLimit?: number | undefined;
+  readonly plugins?: readonly string[] | undefined;
+  readonly finetune?: { readonly noise?: object | undefined };
 }
 
 /** What a run found: the content of `results.json`. */
@@ -51,7 +80,7 @@ export interface Results {
    */
   readonly averageIntervals?: Readonly<Record<string, Range95>>;
   /** How each quantized version's average differs from fp32's, and the p value; older runs lack it. */
-  readonly averageChanges?: Readonly<Record<string, PairedTest>>;
+  readonly averageChanges?: Readonly<Record<string, AverageChange>>;
   /** How each quantized version differs from fp32 in each language, and whether that is significant. */
   readonly changes: Readonly<Record<string, Readonly<Record<string, LanguageChange>>>>;
   /** The best and the worst language of each version. */
@@ -83,7 +112,7 @@ export interface Results {
   readonly backend: string;
   readonly machine: string;
   readonly versions: Readonly<Record<string, string>>;
-  readonly config: RunConfig;
+  readonly config: RecordedConfig;
 }
 
 /** The version whose weights are on disk beside the teacher's, as the student; undefined where none is. */
@@ -96,7 +125,7 @@ export function studentVersion({ bytes }: Pick<Results, 'bytes'>): string | unde
  *
  * @example
  * ```ts
- * import { meanScore } from '@sdq/pipeline';
+ * import { meanScore } from '@sdq/core/results';
  *
  * meanScore({ en: 1, de: 0.5 }, ['en', 'de']); // 0.75
  * ```
@@ -115,7 +144,7 @@ export function meanScore(
  *
  * @example
  * ```ts
- * import { scoreTable } from '@sdq/pipeline';
+ * import { scoreTable } from '@sdq/core/results';
  *
  * scoreTable({ fp32: { en: 0.9 }, sdq: { en: 0.89 } })[1]; // ['en', '90.0', '89.0']
  * ```

@@ -1,15 +1,18 @@
 import { basename } from 'node:path';
-import type { Analysis } from '../analysis/index.ts';
-import { METHODS, markedLabel, scoredVersions, versionLabel } from '../config/index.ts';
 import {
+  type Analysis,
   languagesThat,
+  METHODS,
+  markedLabel,
   meanScore,
   type Results,
+  scoredVersions,
   scoreTable,
   sortLanguages,
   studentVersion,
   trainingSentence,
-} from '../results/index.ts';
+  versionLabel,
+} from '@sdq/core/results';
 import { analysisHtml } from './analysis-page.ts';
 import {
   barChart,

@@ -1,5 +1,5 @@
 import { basename, dirname, resolve } from 'node:path';
-import { SdqError } from '@sdq/core';
+import { SdqError } from '../errors.ts';
 import { languageNames } from './language-names.ts';
 import { readResults } from './read-results.ts';
 import type { Results, TeacherRecord } from './results.ts';

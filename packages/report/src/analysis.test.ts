@@ -1,4 +1,4 @@
-import type { SiteError } from '@sdq/quantizers';
+import type { SiteError } from '@sdq/core/results';
 import { expect, it } from 'vitest';
 import { attentionFinding, placeErrors, placeOf } from './analysis.ts';
 

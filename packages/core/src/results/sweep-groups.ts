@@ -1,5 +1,12 @@
-import { ptqRecipe, scoredVersions, versionLabel } from '../config/index.ts';
-import type { SweepRun } from './sweep.ts';
+import { ptqRecipe, scoredVersions, versionLabel } from './methods.ts';
+import type { Results } from './results.ts';
+
+/** A finished run of a sweep. */
+export interface SweepRun {
+  /** The values of the grid's options. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly results: Results;
+}
 
 /** The runs of a sweep that differ by their seeds alone. */
 export interface SweepGroup {

@@ -1,4 +1,5 @@
-import { type Analysis, attentionFinding, decibels, placeErrors, placeOf } from '../analysis/index.ts';
+import type { Analysis } from '@sdq/core/results';
+import { attentionFinding, decibels, placeErrors, placeOf } from './analysis.ts';
 import { escapeHtml, heatMap, htmlPage, lineChart, tableHtml } from './page.ts';
 
 /** A self-contained HTML page about where quantization loses what. */

@@ -1,12 +1,17 @@
-import type { Evaluation, ModelScores } from '../evaluation/index.ts';
-import { languagesThat, type Range95, sortLanguages } from '../results/index.ts';
+import {
+  type Evaluation,
+  languagesThat,
+  type ModelScores,
+  points,
+  type Range95,
+  sortLanguages,
+} from '@sdq/core/results';
 import {
   barChart,
   escapeHtml,
   htmlPage,
   listHtml,
   METRIC_NAMES,
-  points,
   pValue,
   signedPoints,
   tableHtml,

@@ -1,8 +1,8 @@
+import type { Range95 } from '@sdq/core/results';
 import { BarChart, CustomChart, HeatmapChart, LineChart } from 'echarts/charts';
 import { GridComponent, VisualMapComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
-import type { Range95 } from '../results/index.ts';
 
 use([
   ...[BarChart, CustomChart, HeatmapChart, LineChart],

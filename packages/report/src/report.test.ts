@@ -1,6 +1,6 @@
+import type { Results } from '@sdq/core/results';
 import { expect, it } from 'vitest';
-import { resolveRunConfig } from '../config/run-config.ts';
-import type { Results } from '../results/results.ts';
+import { resolveRunConfig } from '../../pipeline/src/config/run-config.ts';
 import { reportPage } from './report.ts';
 
 const scores = { en: 0.9, de: 0.8 };

@@ -1,11 +1,17 @@
-import type { DistillationConfig } from './distillation-config.ts';
-import type { PtqChoice } from './ptq-choice.ts';
-
 /** The name of a method, as a run's configuration lists it. */
 export type MethodKey = 'ptq' | 'qat' | 'qnat' | 'ipq' | 'sdq' | 'sdq-mse' | 'qnat-sdq' | 'ipq-sdq';
 
+/** The weight of a loss, or a ramp of weights over the training. */
+type Weight = number | { readonly from: number; readonly to: number; readonly until?: number | undefined };
+
 /** What is distilled; files of older runs may lack parts of it. */
-type Distillation = Partial<DistillationConfig>;
+interface Distillation {
+  readonly task?: number;
+  readonly logits?: number;
+  readonly attention?: number;
+  readonly temperature?: number;
+  readonly losses?: Readonly<Record<string, Weight>> | undefined;
+}
 
 /** What the labels and sentences of a method depend on; files of older runs may lack parts of it. */
 export interface MethodConfig {
@@ -14,7 +20,6 @@ export interface MethodConfig {
   readonly products?: { readonly blockSize: number; readonly centroids: number };
 }
 
-type Weight = NonNullable<DistillationConfig['losses']>[string];
 type Distils = (config: Distillation) => Readonly<Record<string, Weight | undefined>>;
 
 /** One way to make a quantized student of the fp32 teacher: all that differs between methods. */
@@ -151,6 +156,19 @@ export function methodOfVersion(version: string): Method | undefined {
   return METHODS.find((method) => method.version === (ptqRecipe(version) === undefined ? version : 'ptq'));
 }
 
+/** Which PTQ version of a run is the best, and what says so. */
+export interface PtqChoice {
+  /** The version whose logits are closest to the fp32 model's on training text that is held out. */
+  readonly best: string;
+  /** The mean squared difference of logits there, by version; runs of older releases lack it. */
+  readonly distances: Readonly<Record<string, number>>;
+}
+
+/** The stage that makes a recipe's version, and that version's key in `results.json`. */
+export function ptqVersion(recipe: string): string {
+  return `ptq-${recipe}`;
+}
+
 /** What older runs call two recipes of PTQ. */
 export const OLD_RECIPES: Readonly<Record<string, string>> = {
   ptqMinMax: 'min-max',
@@ -167,7 +185,7 @@ export function ptqRecipe(version: string): string | undefined {
  *
  * @example
  * ```ts
- * import { versionLabel } from '@sdq/pipeline';
+ * import { versionLabel } from '@sdq/core/results';
  *
  * const distillation = { task: 1, logits: 10, attention: 1000, temperature: 1 };
  * versionLabel('qnatSdq', { distillation }); // 'QNAT + SDQ (Att-KLD)'

@@ -1,6 +1,13 @@
 import { SdqError } from '@sdq/core';
-import { markedLabel, scoredVersions } from '../config/index.ts';
-import { meanScore, type Results, sortLanguages, zeroShotLanguages, zeroShotName } from '../results/index.ts';
+import {
+  markedLabel,
+  meanScore,
+  type Results,
+  scoredVersions,
+  sortLanguages,
+  zeroShotLanguages,
+  zeroShotName,
+} from '@sdq/core/results';
 
 /** A finished run and what to call it. */
 export interface NamedRun {

@@ -1,5 +1,5 @@
+import type { Evaluation } from '@sdq/core/results';
 import { expect, it } from 'vitest';
-import type { Evaluation } from '../evaluation/evaluate.ts';
 import { evaluationPage, evaluationSentences } from './evaluation-page.ts';
 
 const model = {

@@ -1,6 +1,9 @@
-import { mean, trainingSentence } from '../results/index.ts';
-import { runsByTask, type SweepRun, sweepLanguages, sweepTable, sweepTests } from '../sweep/index.ts';
+import { mean, runsByTask, type SweepRun, trainingSentence } from '@sdq/core/results';
 import { markdownTable } from './markdown-table.ts';
+import { sweepLanguages, sweepTable } from './sweep-table.ts';
+
+/** The rows of a table about some runs of one task, its head first; none where there is nothing to tell. */
+type RunsTable = (runs: readonly SweepRun[]) => string[][];
 
 /**
  * What a sweep found, as a page of Markdown: for each task the means and spreads of {@link sweepTable}, the languages, the
@@ -8,8 +11,14 @@ import { markdownTable } from './markdown-table.ts';
  *
  * @param name - the page's title
  * @param command - what made the runs, for a shell
+ * @param testsOf - the tests of which versions of one task's runs differ: `sweepTests` of `@sdq/pipeline`
  */
-export function sweepPage(name: string, runs: readonly SweepRun[], command: string): string {
+export function sweepPage(
+  name: string,
+  runs: readonly SweepRun[],
+  command: string,
+  testsOf: RunsTable,
+): string {
   const tasks = runsByTask(runs);
   const ran = distinct(
     runs,
@@ -22,8 +31,8 @@ export function sweepPage(name: string, runs: readonly SweepRun[], command: stri
   const hours = runs.reduce((sum, { results }) => sum + results.seconds, 0) / 3600;
   const found =
     tasks.size === 1
-      ? taskSection([...tasks.values()][0]!, '##')
-      : [...tasks].map(([task, own]) => `## ${task}\n\n${taskSection(own, '###')}`).join('');
+      ? taskSection([...tasks.values()][0]!, '##', testsOf)
+      : [...tasks].map(([task, own]) => `## ${task}\n\n${taskSection(own, '###', testsOf)}`).join('');
   return `# ${name}
 
 ${found}${runs.length === 1 ? '1 run' : `${runs.length} runs`}, ${hours.toFixed(1)} hours in all${isGiven ? ', the time of teachers that were given not included' : ''}. ${ran}.
@@ -35,7 +44,7 @@ ${command}
 }
 
 /** What the runs of one task found, with headings of the level given. */
-function taskSection(runs: readonly SweepRun[], heading: string): string {
+function taskSection(runs: readonly SweepRun[], heading: string, testsOf: RunsTable): string {
   const { config } = runs[0]!.results;
   const scored = distinct(runs, ({ task, metric }) => `${task}, ${metric}`).join('; ');
   const trained = distinct(runs, (results) => trainingSentence(results) ?? '').filter(
@@ -47,7 +56,7 @@ function taskSection(runs: readonly SweepRun[], heading: string): string {
     limits.length === 1 && config.devLimit !== undefined
       ? `, the first ${config.devLimit} dev examples of each language`
       : '';
-  const tests = sweepTests(runs);
+  const tests = testsOf(runs);
   return `${scored}, in points of 100${limit} (${counts.join(', ')} on average): means over the seeds; sd is the sample standard deviation of the average, kept its share of fp32's.${trained.map((sentence) => ` ${sentence}`).join('')}
 
 ${markdownTable(sweepTable(runs))}

@@ -1,9 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type Results, readResults } from '@sdq/core/results';
 import { afterAll, expect, it } from 'vitest';
-import { readResults } from '../results/read-results.ts';
-import type { Results } from '../results/results.ts';
 import { comparisonTable } from './comparison-table.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-compare-'));

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { SdqError } from '@sdq/core';
 import { z } from 'zod';
+import { SdqError } from '../errors.ts';
 import { withRecipes } from './older-results.ts';
 import type { Results } from './results.ts';
 
@@ -26,7 +26,7 @@ const schema = z.looseObject({
  *
  * @example
  * ```ts
- * import { readResults } from '@sdq/pipeline';
+ * import { readResults } from '@sdq/core/results';
  *
  * const average = (folder: string) => readResults(folder).average.sdq;
  * ```

@@ -1,6 +1,6 @@
+import type { Results } from '@sdq/core/results';
 import { expect, it } from 'vitest';
-import { resolveRunConfig } from '../config/run-config.ts';
-import type { Results } from '../results/results.ts';
+import { resolveRunConfig } from '../../pipeline/src/config/run-config.ts';
 import { sweepLanguages, sweepTable } from './sweep-table.ts';
 
 const plan = [{ match: '**', weight: 'int4-per-channel' }];

@@ -2,8 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { keepPredictions, versionTallies } from '../evaluation/run-predictions.ts';
-import { comparisonTable } from '../report/comparison-table.ts';
+import { markedLabel, scoredVersions } from './methods.ts';
 import { readResults } from './read-results.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-older-'));
@@ -42,17 +41,9 @@ it('reads the results of a run that had two PTQ versions of fixed names', () => 
   expect(Object.keys(results.changes)).toEqual(['ptq-min-max', 'ptq-percentile']);
   expect(results.bytes).toEqual({ fp32: 4e6, 'ptq-percentile': 1e6 });
   expect(Object.keys(results.bytesByPart!)).toEqual(['fp32', 'ptq-percentile']);
-  expect(comparisonTable([{ name: 'a', results }]).map(([label]) => label)).toEqual([
-    '',
-    'a fp32 teacher',
-    'a PTQ min-max',
-    'a PTQ percentile (best PTQ)',
+  expect(scoredVersions(results.scores).map((version) => markedLabel(version, results))).toEqual([
+    'fp32 teacher',
+    'PTQ min-max',
+    'PTQ percentile (best PTQ)',
   ]);
-});
-
-it('finds the predictions that such a run kept', () => {
-  const gold = new Map([['en', [{ kind: 'text', texts: ['a'], label: 'x' } as const]]]);
-  keepPredictions(root, 'ptqMinMax', 'NC', 'en', { predictions: ['x'] });
-  expect(versionTallies(root, 'ptq-min-max', 'NC', gold)?.en).toBeDefined();
-  expect(versionTallies(root, 'ptq-percentile', 'NC', gold)).toBeUndefined();
 });
