@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Reporter, SdqError } from '@sdq/core';
@@ -180,7 +181,7 @@ export class QueuedSweep {
     const before = (await this.queue.getJob(id)) as Job<QueuedRun> | undefined;
     if (before !== undefined) {
       const ended = ['completed', 'failed'].includes(await before.getState());
-      if (!ended && isDeepStrictEqual(before.data, data)) return;
+      if (!ended && isDeepStrictEqual(placed(before.data), placed(data))) return;
       try {
         await before.remove();
       } catch (cause) {
@@ -202,4 +203,17 @@ export class QueuedSweep {
   private job({ id }: Entry): Promise<Job<QueuedRun> | undefined> {
     return this.queue.getJob(id);
   }
+}
+
+/** A run by where its paths lead, however they are written. */
+function placed({ config, ...rest }: QueuedRun): unknown {
+  const { data, model, teacher, out } = config;
+  return {
+    ...rest,
+    config: {
+      ...config,
+      ...{ data: resolve(data), model: resolve(model), out: resolve(out) },
+      ...(teacher !== undefined && { teacher: resolve(teacher) }),
+    },
+  };
 }
