@@ -3,6 +3,7 @@ export { joinBlocks } from './codebook.ts';
 export type { DistillationContext, DistillationLoss, EncoderShape, LossTerm, Taps } from './distillation.ts';
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
 export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';
+export type { BackendPeaks, BackendStatus, KernelBackend } from './kernel-backend.ts';
 export { packIntegers, unpackIntegers, wordsPerRow } from './packed-integers.ts';
 export {
   definePlugin,

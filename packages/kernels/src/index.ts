@@ -26,6 +26,7 @@ export { layerNorm } from './layer-norm.ts';
 export { linear } from './linear.ts';
 export { meanSquaredError } from './mean-squared-error.ts';
 export { minMax } from './min-max.ts';
+export { ownKernels } from './own-kernels.ts';
 export { type LinearQuantization, quantizedLinear } from './quantized-linear.ts';
 export { type Relation, relationKl } from './relation-kl.ts';
 export { roundHalfEven } from './round-half-even.ts';

@@ -23,6 +23,8 @@ export interface IntegerModel {
    * offsets do not fit, the batch is empty, or the pass is another
    */
   run(pass: ForwardPass): { readonly values: Float32Array; readonly shape: readonly [number, number] };
+  /** The seconds that each kind of step took so far. */
+  profile(): { readonly seconds: Readonly<Record<string, number>> };
   /** Frees the weights and buffers. */
   dispose(): void;
 }

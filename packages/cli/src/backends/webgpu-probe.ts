@@ -1,8 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { SdqError } from '@sdq/core';
-import { useWebGpu, type WebGpuInfo } from '@sdq/kernels-webgpu';
+import type { WebGpuInfo } from '@sdq/kernels-webgpu';
+import { optionalPackage } from '../optional-package.ts';
 
 const SECONDS = 60;
+
+/** The package that brings the kernels, which is not installed with sdq. */
+export function loadWebGpu(): Promise<typeof import('@sdq/kernels-webgpu')> {
+  return optionalPackage('@sdq/kernels-webgpu', '--backend webgpu', () => import('@sdq/kernels-webgpu'));
+}
 
 /** What a probe writes to standard output, as a line of JSON. */
 type Probe = { readonly info: WebGpuInfo } | { readonly problem: string };
@@ -34,7 +40,7 @@ export function probeWebGpu(): WebGpuInfo {
 export async function webGpuProbeCommand(): Promise<void> {
   let probe: Probe;
   try {
-    probe = { info: await useWebGpu() };
+    probe = { info: await (await loadWebGpu()).useWebGpu() };
   } catch (error) {
     if (!(error instanceof SdqError)) throw error;
     probe = { problem: error.message };

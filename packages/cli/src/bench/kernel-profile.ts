@@ -1,4 +1,5 @@
-import type { IntegerModel, SdqCpuPeaks } from '@sdq/kernels-cpu';
+import type { BackendPeaks } from '@sdq/core';
+import type { IntegerModel } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 
 /** The matrix products: which two of a kernel's inputs are multiplied, and in what numbers. */
@@ -48,7 +49,7 @@ interface Tally {
  */
 export async function profileRun(
   run: () => void | Promise<void>,
-  peaks: SdqCpuPeaks | undefined,
+  peaks: BackendPeaks | undefined,
 ): Promise<RunProfile> {
   const tallies = new Map<string, Tally>();
   // tfjs would look through each result for NaN, between the kernels.
@@ -79,7 +80,7 @@ export function profileIntegers(
   integers: IntegerModel,
   run: () => void,
   { layers, hidden, tokens }: { layers: number; hidden: number; tokens: number },
-  peaks: SdqCpuPeaks,
+  peaks: BackendPeaks | undefined,
 ): RunProfile {
   const before = integers.profile().seconds;
   const started = performance.now();
@@ -93,7 +94,7 @@ export function profileIntegers(
     const row = { name, milliseconds: spent, share: spent / milliseconds };
     if (name !== 'integerLinear') return row;
     const gops = operations / spent / 1e6;
-    return { ...row, gops, ofPeak: gops / peaks.int8Gops };
+    return peaks ? { ...row, gops, ofPeak: gops / peaks.int8Gops } : { ...row, gops };
   });
   return withRest(milliseconds, rows);
 }
@@ -109,7 +110,7 @@ function profileOf(
   name: string,
   { calls, milliseconds, bytes, operations }: Tally,
   total: number,
-  peaks: SdqCpuPeaks | undefined,
+  peaks: BackendPeaks | undefined,
 ): KernelProfile {
   const base = { name, calls, milliseconds, share: milliseconds / total, bytes };
   if (milliseconds === 0) return base;

@@ -1,7 +1,6 @@
 import { cpus } from 'node:os';
 import { SdqError } from '@sdq/core';
-import type { ForwardPass } from '@sdq/kernels';
-import { IntegerModel, sdqCpuInfo, sdqCpuPeaks } from '@sdq/kernels-cpu';
+import { createIntegerModel, type ForwardPass, type IntegerModel } from '@sdq/kernels';
 import { forward } from '@sdq/models';
 import { quantizeModel, type StepMode, type SyntheticModel, syntheticModel } from '@sdq/pipeline';
 import { selectBackend } from '../backends/index.ts';
@@ -38,8 +37,8 @@ export async function benchAction(flags: BenchFlags): Promise<void> {
   inRange('--length', length, 1, 512);
   const reporter = new TerminalReporter(process.stderr, flags.quiet ?? flags.json ?? false);
   const backend = await selectBackend(flags.backend, reporter);
-  const native = backend.startsWith('sdq-cpu');
-  const peaks = native ? sdqCpuPeaks() : undefined;
+  const peaks = await backend.peaks?.();
+  const kernels = await backend.kernels();
   const lengths = Array.from({ length: sequences }, () => length);
   const results: Measured[] = [];
   for (const [mode, forwardName, stepName] of [
@@ -48,21 +47,28 @@ export async function benchAction(flags: BenchFlags): Promise<void> {
     ['sdq', undefined, 'SDQ step'],
   ] satisfies [StepMode, string | undefined, string][]) {
     const model = syntheticModel({ hidden, lengths, mode });
-    if (mode === 'qat' && native) results.push(await measureIntegers(forwardName, model));
+    const integers = mode === 'qat' ? integerModel(model) : undefined;
+    if (integers && forwardName) results.push(await measureIntegers(forwardName, model, integers));
     else if (forwardName) results.push(await measure(forwardName, model.tokens, () => model.forward()));
     results.push(await measure(stepName, model.tokens, () => model.step()));
     model.dispose();
   }
-  const machine = { cpu: cpus()[0]?.model.trim() ?? 'unknown', backend, node: process.versions.node, peaks };
+  const machine = {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    backend: backend.describe(),
+    kernels,
+    node: process.versions.node,
+    peaks,
+  };
   if (flags.json) {
     process.stdout.write(`${JSON.stringify({ machine, hidden, sequences, length, results })}\n`);
     return;
   }
-  write(`${machine.cpu}; ${backend}; Node ${machine.node}`);
+  write(`${machine.cpu}; ${machine.backend}; Node ${machine.node}`);
   if (peaks) {
     const { f32Gflops, int8Gops, memoryGigabytes } = peaks;
     write(
-      `Peaks with ${sdqCpuInfo().threads} threads: float32 ${f32Gflops.toFixed(0)} GFLOP/s, ` +
+      `Peaks: float32 ${f32Gflops.toFixed(0)} GFLOP/s, ` +
         `int8 ${int8Gops.toFixed(0)} GOP/s, memory ${memoryGigabytes.toFixed(1)} GB/s`,
     );
   }
@@ -81,14 +87,12 @@ export async function benchAction(flags: BenchFlags): Promise<void> {
 
   async function measureIntegers(
     name: string,
-    { model, plan, grids, batch, tokens }: SyntheticModel,
+    { model, tokens }: SyntheticModel,
+    { integers, pass }: IntegerForward,
   ): Promise<Measured> {
-    const pass: ForwardPass = (ops, parameter) =>
-      forward(ops, model.config, parameter, batch, model.head).logits;
-    const integers = IntegerModel.create(pass, quantizeModel(model, plan, grids));
     const run = () => void integers.run(pass);
     const measured = await measure(name, tokens, run, () =>
-      profileIntegers(integers, run, { layers: model.config.layers, hidden, tokens }, peaks!),
+      profileIntegers(integers, run, { layers: model.config.layers, hidden, tokens }, peaks),
     );
     integers.dispose();
     return measured;
@@ -119,6 +123,19 @@ export async function benchAction(flags: BenchFlags): Promise<void> {
       ...(flags.profile ? { profile: await profile() } : {}),
     };
   }
+}
+
+interface IntegerForward {
+  readonly integers: IntegerModel;
+  readonly pass: ForwardPass;
+}
+
+/** The model in integers, where the backend has kernels for that. */
+function integerModel({ model, plan, grids, batch }: SyntheticModel): IntegerForward | undefined {
+  const pass: ForwardPass = (ops, parameter) =>
+    forward(ops, model.config, parameter, batch, model.head).logits;
+  const integers = createIntegerModel(pass, quantizeModel(model, plan, grids));
+  return integers && { integers, pass };
 }
 
 function inRange(flag: string, value: number, low: number, high: number, step = 1): void {

@@ -1,35 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { SdqError } from '@sdq/core';
-import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
-import { cudaSetup } from '@sdq/kernels-cuda';
+import type { BackendStatus } from '@sdq/core';
 import { cachedDefaultCheckpoint } from '@sdq/models';
-import { probeWebGpu } from '../backends/index.ts';
+import { KERNEL_BACKENDS } from '../backends/index.ts';
 
 /** One thing that `sdq doctor` looked at. */
-interface Finding {
+interface Finding extends BackendStatus {
   readonly what: string;
-  readonly state: 'ok' | 'missing' | 'limited';
-  readonly found: string;
-  /** What to do about it. */
-  readonly advice?: string;
 }
 
 /** `sdq doctor`: what there is, and what to do. */
 export async function doctorAction(flags: { json?: boolean }): Promise<void> {
-  const findings = [
-    node(),
-    machine(),
-    await cpuKernels(),
-    wasm(),
-    rust(),
-    pip(),
-    checkpoint(),
-    tensorflow(),
-    webGpu(),
-    gpu(),
-  ];
+  const findings = [node(), machine(), ...(await backends()), rust(), pip(), checkpoint(), gpu()];
   if (flags.json) {
     process.stdout.write(`${JSON.stringify(findings)}\n`);
     return;
@@ -61,35 +43,13 @@ function machine(): Finding {
   };
 }
 
-async function cpuKernels(): Promise<Finding> {
-  try {
-    await useSdqCpu();
-    const { path, threads } = sdqCpuInfo();
-    return {
-      what: 'sdq-cpu backend',
-      state: 'ok',
-      found: `path ${path}, ${threads} threads (SDQ_CPU_PATH, SDQ_THREADS)`,
-    };
-  } catch (error) {
-    const what = 'sdq-cpu backend';
-    const { message } = error as Error;
-    // Commands end with this sentence too.
-    if (error instanceof SdqError && error.code === 'bad-option') {
-      return { what, state: 'missing', found: 'not started', advice: message };
-    }
-    const advice = `${message} The wasm backend runs instead, about 15 times slower.`;
-    return { what, state: 'limited', found: 'not available', advice };
-  }
-}
-
-function wasm(): Finding {
-  const there = resolves('@tensorflow/tfjs-backend-wasm');
-  return {
-    what: 'wasm backend',
-    state: there ? 'ok' : 'missing',
-    found: there ? 'installed' : 'not installed',
-    ...(!there && { advice: 'Install @tensorflow/tfjs-backend-wasm.' }),
-  };
+function backends(): Promise<Finding[]> {
+  return Promise.all(
+    KERNEL_BACKENDS.map(async (backend) => ({
+      what: `${backend.name} backend`,
+      ...(await backend.available()),
+    })),
+  );
 }
 
 function rust(): Finding {
@@ -127,41 +87,6 @@ function checkpoint(): Finding {
   };
 }
 
-function tensorflow(): Finding {
-  const found = cudaSetup();
-  if (found) {
-    return {
-      what: 'cuda backend',
-      state: 'ok',
-      found: `TensorFlow${found.build === 'cpu' ? ' for the CPU' : ' with CUDA'} in ${found.folder}`,
-    };
-  }
-  return {
-    what: 'cuda backend',
-    state: 'limited',
-    found: 'not set up',
-    advice: '"sdq gpu setup" builds it (3.4 GB; with --cpu 0.3 GB); sdq-cpu needs none of it.',
-  };
-}
-
-function webGpu(): Finding {
-  try {
-    const { adapter, software } = probeWebGpu();
-    return {
-      what: 'webgpu backend',
-      state: 'ok',
-      found: software ? `${adapter}, a program on the CPU` : adapter,
-    };
-  } catch (error) {
-    return {
-      what: 'webgpu backend',
-      state: 'limited',
-      found: 'not available',
-      advice: (error as Error).message,
-    };
-  }
-}
-
 function gpu(): Finding {
   const { status, stdout } = spawnSync('nvidia-smi', ['--query-gpu=name', '--format=csv,noheader'], {
     encoding: 'utf8',
@@ -180,13 +105,4 @@ function gpu(): Finding {
     found: 'none found',
     advice: 'Nothing to do: commands run on the CPU.',
   };
-}
-
-function resolves(name: string): boolean {
-  try {
-    createRequire(import.meta.url).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
 }

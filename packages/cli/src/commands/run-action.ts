@@ -1,4 +1,4 @@
-import { type Reporter, SdqError } from '@sdq/core';
+import { type KernelBackend, type Reporter, SdqError } from '@sdq/core';
 import { type Results, scoreTable } from '@sdq/core/results';
 import { fetchDefaultCheckpoint } from '@sdq/models';
 import { loadPlugins, type Plugins, type RunOptions, resolveRunConfig, run } from '@sdq/pipeline';
@@ -68,11 +68,11 @@ export async function runAction(given: RunFlags): Promise<Results> {
     ? undefined
     : await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) });
   const backend = await selectBackend(flags.backend, reporter);
-  reporter.message(`Running on ${backend}.`);
-  if (backend.startsWith('wasm')) limitBatches(flags, reporter);
+  reporter.message(`Running on ${backend.describe()}.`);
+  limitBatches(flags, backend, reporter);
   const results = await interruptible(reporter, (signal) =>
     run(options(model), reporter, {
-      backend,
+      backend: backend.describe(),
       signal,
       checkpointSteps: flags.checkpointSteps,
       tensorBoard: flags.tensorboard,
@@ -101,13 +101,14 @@ function hasModel(file: ConfigFile, flags: RunFlags): boolean {
   return [file.model, file.teacher, flags.model, flags.teacher].some((folder) => folder !== undefined);
 }
 
-// WebAssembly addresses 4 GiB: a step of e5-small on 1,024 tokens does not fit, one on 512 does.
-const WASM_TOKENS_PER_BATCH = 512;
-
-function limitBatches(flags: { tokensPerBatch?: number }, reporter: Reporter): void {
-  if (flags.tokensPerBatch !== undefined) return;
-  flags.tokensPerBatch = WASM_TOKENS_PER_BATCH;
-  reporter.message(`Batches have ${WASM_TOKENS_PER_BATCH} tokens, since WebAssembly's memory is small.`);
+function limitBatches(
+  flags: { tokensPerBatch?: number },
+  { name, batchTokens }: KernelBackend,
+  reporter: Reporter,
+): void {
+  if (batchTokens === undefined || flags.tokensPerBatch !== undefined) return;
+  flags.tokensPerBatch = batchTokens;
+  reporter.message(`Batches have ${batchTokens} tokens, since the memory of ${name} is small.`);
 }
 
 function distillation({ alpha, beta, temperature, losses, layers }: RunFlags) {
