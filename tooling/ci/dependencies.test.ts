@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 
 interface Manifest {
+  readonly private?: boolean;
   readonly bin?: Record<string, string>;
   readonly dependencies?: Record<string, string>;
   readonly optionalDependencies?: Record<string, string>;
@@ -52,6 +53,8 @@ it.each(readdirSync(packages))("%s brings none of TensorFlow's native code", (na
     expect(names).toContain('@tensorflow/tfjs-core');
 });
 
+const published = readdirSync(packages).filter((name) => !read(join(packages, name)).private);
+
 /** The folder and manifest of each direct dependency of a package. */
 function direct(folder: string): { name: string; folder: string; manifest: Manifest }[] {
   const { dependencies, optionalDependencies } = read(folder);
@@ -61,7 +64,7 @@ function direct(folder: string): { name: string; folder: string; manifest: Manif
   });
 }
 
-it.each(readdirSync(packages))('%s declares what its dependencies ask of their user', (name) => {
+it.each(published)('%s declares what its dependencies ask of their user', (name) => {
   const folder = join(packages, name);
   const { dependencies, peerDependencies, bin } = read(folder);
   const isCommand = bin !== undefined;
@@ -78,7 +81,7 @@ it.each(readdirSync(packages))('%s declares what its dependencies ask of their u
   expect(lacking).toEqual([]);
 });
 
-it.each(readdirSync(packages))('%s brings the long of TensorFlow.js beside another long', (name) => {
+it.each(published)('%s brings the long of TensorFlow.js beside another long', (name) => {
   const folder = join(packages, name);
   const core = find('@tensorflow/tfjs-core', find('@tensorflow/tfjs', fileURLToPath(import.meta.url))!)!;
   const supported = read(core).dependencies!.long;
@@ -87,4 +90,16 @@ it.each(readdirSync(packages))('%s brings the long of TensorFlow.js beside anoth
   );
   // TensorFlow.js requires long and does not declare it: it gets the one that is hoisted, which more packages must ask for.
   if (others.length > 0) expect(read(folder).dependencies!.long).toBe(supported);
+});
+
+it.each(published)('what the README of %s imports is what it installs', (name) => {
+  const readme = readFileSync(join(packages, name, 'README.md'), 'utf8');
+  const examples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => code);
+  const imported = [...examples.join('\n').matchAll(/from '((?:@[\w-]+\/)?[\w-]+)/g)].map(
+    ([, found]) => found!,
+  );
+  const installed = [...readme.matchAll(/^npm install (.+)$/gm)].flatMap(([, packages]) =>
+    packages!.split(/\s+/),
+  );
+  expect(imported.filter((found) => !installed.includes(found))).toEqual([]);
 });

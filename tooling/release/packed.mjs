@@ -8,9 +8,10 @@ export const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The folders of all packages that are published, those of platforms among them. */
 export function packageFolders() {
-  const folders = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`);
-  const platforms = 'packages/kernels-cpu/platforms';
-  return [...folders, ...readdirSync(join(root, platforms)).map((name) => `${platforms}/${name}`)];
+  const folders = ['packages', 'packages/kernels-cpu/platforms'].flatMap((parent) =>
+    readdirSync(join(root, parent)).map((name) => `${parent}/${name}`),
+  );
+  return folders.filter((folder) => !packageIn(folder).manifest.private);
 }
 
 /** A package: its folder, manifest, and the name of the file that it is packed as. */

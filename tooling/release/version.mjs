@@ -1,4 +1,5 @@
 // Raises the versions by the changesets, writes the changelogs, and gives the Rust crate the version of its package.
+// The changelogs are formatted, as everything that is committed.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bin, packageIn, root, run } from './packed.mjs';
@@ -10,3 +11,4 @@ for (const name of ['Cargo.toml', 'Cargo.lock']) {
   const text = readFileSync(file, 'utf8');
   writeFileSync(file, text.replace(/(name = "sdq-kernels-cpu"\nversion = ")[^"]+/, `$1${version}`));
 }
+run(bin('biome'), ['format', '--write', 'packages'], root);
