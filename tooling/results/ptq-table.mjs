@@ -78,7 +78,7 @@ for (const preset of plans.split(',')) {
     const plan = planForRecipe(createPlan(preset), recipe);
     const result = await quantize(calibrated, batches, plan, { ...postTrainingOptions(recipe), adaRound });
     const seconds = (performance.now() - started) / 1000;
-    const resolved = resolvePlan(plan, sitesOf(model.parameters));
+    const resolved = resolvePlan(plan, sitesOf(model.parameters), calibrated.roleOf);
     const { classify, dispose } = postTrainedClassifier(model, resolved, result);
     row(`${preset.toUpperCase()} ${name}`, await score(classify), seconds);
     dispose();

@@ -5,6 +5,7 @@ import {
   type EncoderConfig,
   encoderShapes,
   FloatOps,
+  familyOf,
   forward,
   type Head,
   initialHead,
@@ -74,10 +75,11 @@ export class LanguageModel {
   ) {
     this.head = { kind: 'sequence-classification', labels: [...languages] };
     this.random = new Random(seed);
+    const { roleOf } = familyOf(CONFIG.family);
     for (const [name, shape] of encoderShapes(CONFIG)) {
       const stream = this.random.fork(name);
       const isMatrix = shape.length === 2;
-      const fill = name.endsWith('LayerNorm.weight') ? 1 : 0;
+      const fill = name.endsWith('.weight') && roleOf(name)?.role === 'norm' ? 1 : 0;
       const size = shape.reduce((product, n) => product * n, 1);
       const values = Float32Array.from({ length: size }, () => (isMatrix ? 0.1 * stream.normal() : fill));
       this.variables.set(name, tf.variable(tf.tensor(values, [...shape])));
@@ -85,7 +87,7 @@ export class LanguageModel {
     for (const [name, { shape, data }] of initialHead(CONFIG, this.head, this.random.fork('head'))) {
       this.variables.set(name, tf.variable(tf.tensor(data, [...shape])));
     }
-    this.plan = resolvePlan(createPlan('w8a8'), sitesOf(this.variables));
+    this.plan = resolvePlan(createPlan('w8a8'), sitesOf(this.variables), roleOf);
   }
 
   /** The model that {@link stored} gave. */

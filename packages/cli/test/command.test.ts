@@ -359,7 +359,7 @@ describe('sdq doctor and plan', () => {
     const { status, stdout } = sdq(['plan', model]);
     expect(status).toBe(0);
     expect(stdout).toMatch(
-      /embeddings\.word_embeddings +26 x 16 +int8-per-channel +float32 +embeddings\.word_embeddings/,
+      /embeddings\.word_embeddings +26 x 16 +int8-per-channel +float32 +role:word-embedding/,
     );
     expect(stdout).toMatch(
       /encoder\.layer\.1\.output\.dense +16 x 32 +int8-per-channel +uint8 per tensor +\*\*/,

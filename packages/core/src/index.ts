@@ -4,6 +4,13 @@ export type { DistillationContext, DistillationLoss, EncoderShape, LossTerm, Tap
 export type { EncoderOps, Layout, PackedBatch, Site } from './encoder-ops.ts';
 export { SdqError, type SdqErrorCode, unknownName } from './errors.ts';
 export type { BackendPeaks, BackendStatus, KernelBackend } from './kernel-backend.ts';
+export type {
+  EncoderBatch,
+  EncoderConfig,
+  FindParameter,
+  ModelFamily,
+  SequenceHeadSites,
+} from './model-family.ts';
 export { packIntegers, unpackIntegers, wordsPerRow } from './packed-integers.ts';
 export {
   definePlugin,
@@ -24,4 +31,5 @@ export type {
 } from './quantization.ts';
 export { hash32, Random, type RandomState } from './random.ts';
 export type { Reporter, RunEvent } from './reporter.ts';
+export { type LayerRole, partOf, ROLES, type Role, type RoleOf } from './roles.ts';
 export { yieldToEvents } from './yield-to-events.ts';

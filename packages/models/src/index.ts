@@ -8,7 +8,6 @@ export {
   type EncoderModel,
   encode,
   encoderShapes,
-  type FamilyName,
   FloatOps,
   type FloatOptions,
   familyOf,
@@ -29,8 +28,8 @@ export {
   parseConfig,
   tensorsFrom,
   trainableCopies,
-  WORD_EMBEDDINGS,
-  WORD_SITE,
+  wordSite,
+  wordTable,
 } from './families/index.ts';
 export {
   type Checkpoint,

@@ -1,6 +1,6 @@
 import { parseConfig } from '../src/families/config.ts';
+import { storedE5Name } from '../src/families/e5-names.ts';
 import { encoderShapes } from '../src/families/parameters.ts';
-import { storedName } from '../src/files/e5-checkpoint.ts';
 import { sizeOf } from '../src/host-tensor.ts';
 
 const SIZES = { hidden: 32, layers: 1, heads: 2, wide: 64, words: 10, positions: 4, types: 2 };
@@ -27,7 +27,7 @@ export function tinyE5File(options: { readonly without?: string } = {}): Buffer 
     '',
   );
   const tensors = [...encoderShapes(config)]
-    .map(([name, shape]) => ({ name: storedName(name), elements: sizeOf(shape), packed: isPacked(name) }))
+    .map(([name, shape]) => ({ name: storedE5Name(name), elements: sizeOf(shape), packed: isPacked(name) }))
     .filter(({ name }) => name !== options.without);
   const head = Buffer.concat([
     Buffer.from('E5S1'),

@@ -1,6 +1,5 @@
 import { SdqError } from '@sdq/core';
 import {
-  type EncoderBatch,
   type EncoderConfig,
   encode,
   familyOf,
@@ -56,7 +55,9 @@ export function onnxModel(model: FloatModel | QuantizedModel, options: OnnxOptio
     );
   }
   const graph = new GraphBuilder();
-  const inputs = graphInputs(graph, config);
+  // The recorder reads no values of the batch: any that the encoder accepts will do.
+  const batch = { ids: Int32Array.of(0), tokenTypes: Int32Array.of(0), offsets: Int32Array.of(0, 1) };
+  const inputs = { ...graphInputs(graph, config), batch, hiddenSize: config.hiddenSize };
   const ops =
     'tensors' in model
       ? new OnnxOps(graph, model.tensors, inputs)
@@ -66,8 +67,6 @@ export function onnxModel(model: FloatModel | QuantizedModel, options: OnnxOptio
           nibbles: options.nibbles ?? false,
         });
   const parameters = (name: string): Value => name;
-  // The recorder reads neither ids nor offsets: any batch that the encoder accepts will do.
-  const batch: EncoderBatch = { ids: Int32Array.of(0), offsets: Int32Array.of(0, 1) };
   if (head === undefined) {
     const hidden = encode(ops, config, parameters, batch);
     graph.output(hidden, 'last_hidden_state', ['batch_size', 'sequence_length', config.hiddenSize]);

@@ -1,4 +1,4 @@
-import { type EncoderOps, type Layout, SdqError, type Site } from '@sdq/core';
+import { type EncoderBatch, type EncoderOps, type Layout, SdqError, type Site } from '@sdq/core';
 import type { HostTensor } from '@sdq/models';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import { transpose } from './transpose.ts';
@@ -10,15 +10,12 @@ interface LookUps {
   readonly positions: Value;
 }
 
-const LOOK_UP: Readonly<Record<Site, keyof LookUps>> = {
-  'embeddings.word_embeddings': 'words',
-  'embeddings.token_type_embeddings': 'types',
-  'embeddings.position_embeddings': 'positions',
-};
-
 /** Where {@link OnnxOps} gets the values that the encoder does not hand it. */
 export interface OnnxInputs {
   readonly lookUps: LookUps;
+  /** What the encoder is called with: it hands `ids` and `tokenTypes` to {@link OnnxOps.embed} as they are. */
+  readonly batch: EncoderBatch;
+  readonly hiddenSize: number;
   /** [batch, 1, 1, sequence], 0 for a token and a number below all scores for padding. */
   readonly mask: Value;
 }
@@ -26,8 +23,8 @@ export interface OnnxInputs {
 /**
  * Emits the encoder as nodes of an ONNX graph, in floats.
  *
- * ONNX wants rectangles: token rows are [batch, sequence, hidden] here, padding is masked in attention, and the ids and
- * offsets of the batch that the encoder is called with play no part. A parameter is handed around by its name.
+ * ONNX wants rectangles: token rows are [batch, sequence, hidden] here, padding is masked in attention, and the
+ * values in the batch that the encoder is called with play no part. A parameter is handed around by its name.
  */
 export class OnnxOps implements EncoderOps<Value> {
   constructor(
@@ -36,11 +33,11 @@ export class OnnxOps implements EncoderOps<Value> {
     private readonly inputs: OnnxInputs,
   ) {}
 
-  embed(site: Site, _ids: Int32Array, table: Value): Value {
-    const role = LOOK_UP[site];
-    if (role === undefined) throw new SdqError('bad-option', `The table "${site}" has no look-up in ONNX.`);
-    const ids = this.inputs.lookUps[role];
-    return ids === undefined ? this.onlyRow(site, table) : this.lookUp(site, ids, table);
+  embed(site: Site, ids: Int32Array, table: Value): Value {
+    const { batch, lookUps } = this.inputs;
+    const { words, types, positions } = lookUps;
+    const rows = ids === batch.ids ? words : ids === batch.tokenTypes ? types : positions;
+    return rows === undefined ? this.onlyRow(site, table) : this.lookUp(site, rows, table);
   }
 
   linear(site: Site, x: Value, weight: Value, bias: Value): Value {
@@ -52,7 +49,7 @@ export class OnnxOps implements EncoderOps<Value> {
 
   attention(site: Site, q: Value, k: Value, v: Value, _layout: Layout, heads: number): Value {
     const { graph } = this;
-    const size = this.tensor(`${site}.query.bias`).data.length / heads;
+    const size = this.inputs.hiddenSize / heads;
     const split = graph.integers(0, 0, heads, size);
     const byHead = (x: Value, perm: readonly number[]) =>
       graph.node(site, 'Transpose', [graph.node(site, 'Reshape', [x, split])], { perm });

@@ -69,7 +69,7 @@ describe('a student of each plan', () => {
       const file = readFileSync(join(out, 'model.safetensors'));
       const headerBytes = Number(file.readBigUInt64LE(0));
       const header = JSON.parse(file.subarray(8, 8 + headerBytes).toString());
-      const planned = resolvePlan(plan, sitesOf(model.parameters));
+      const planned = resolvePlan(plan, sitesOf(model.parameters), float.roleOf);
       for (const [site, { weight }] of planned) {
         const sizes = ['weight', 'weight_packed', 'weight_scale']
           .map((field) => header[`${site}.${field}`] ?? header[`bert.${site}.${field}`])

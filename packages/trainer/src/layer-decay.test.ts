@@ -1,3 +1,4 @@
+import { familyOf } from '@sdq/models';
 import { expect, it } from 'vitest';
 import { layerRates } from './layer-decay.ts';
 
@@ -8,7 +9,7 @@ it('halves the rate from the head down to the embeddings', () => {
     'pooler.dense.weight',
     'classifier.bias',
   ];
-  expect(names.map(layerRates(names, 0.5))).toEqual([
+  expect(names.map(layerRates(names, 0.5, familyOf('bert').roleOf))).toEqual([
     0.5 ** 13,
     ...Array.from({ length: 12 }, (_, i) => 0.5 ** (12 - i)),
     1,

@@ -1,3 +1,5 @@
+import { partOf, type RoleOf } from '@sdq/core';
+
 /**
  * How much each parameter's learning rate is scaled when a layer learns `decay` times as fast as the layer above it: the
  * head and pooler at the full rate, the embeddings slowest.
@@ -5,26 +7,28 @@
  * Source: Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification", section 3.2
  * (discriminative fine-tuning); Clark et al. 2020, "ELECTRA", appendix B, for transformers.
  *
- * @param names - of all parameters, as in the checkpoint
+ * @param names - of all parameters
  * @param decay - in (0, 1]
+ * @param roleOf - of the model's family
  *
  * @example
  * ```ts
  * import { layerRates } from '@sdq/trainer';
  *
- * const names = ['embeddings.LayerNorm.bias', 'encoder.layer.0.output.dense.bias', 'classifier.bias'];
- * layerRates(names, 0.5)('encoder.layer.0.output.dense.bias'); // 0.5
+ * const roles = { 'norm.bias': 'norm', 'up.bias': 'ffn-in', 'classifier.bias': 'head' } as const;
+ * const names = Object.keys(roles) as (keyof typeof roles)[];
+ * const roleOf = (name: string) => ({
+ *   role: roles[name as keyof typeof roles],
+ *   layer: name === 'up.bias' ? 0 : undefined,
+ * });
+ * names.map(layerRates(names, 0.5, roleOf)); // [0.25, 0.5, 1]
  * ```
  */
-export function layerRates(names: Iterable<string>, decay: number): (name: string) => number {
-  const layers = Math.max(-1, ...[...names].map((name) => layerOf(name) ?? -1)) + 1;
+export function layerRates(names: Iterable<string>, decay: number, roleOf: RoleOf): (name: string) => number {
+  const layers = Math.max(-1, ...[...names].map((name) => roleOf(name)?.layer ?? -1)) + 1;
   return (name) => {
-    const height = name.startsWith('embeddings.') ? 0 : 1 + (layerOf(name) ?? layers);
-    return decay ** (1 + layers - height);
+    const place = roleOf(name);
+    const heights = { embeddings: 0, layers: 1 + (place?.layer ?? 0), head: 1 + layers };
+    return decay ** (1 + layers - heights[partOf(place)]);
   };
-}
-
-function layerOf(name: string): number | undefined {
-  const [, layer] = /^encoder\.layer\.(\d+)\./.exec(name) ?? [];
-  return layer === undefined ? undefined : Number(layer);
 }

@@ -1,4 +1,4 @@
-import { type LossTerm, type Random, SdqError } from '@sdq/core';
+import { type LossTerm, type Random, type RoleOf, SdqError } from '@sdq/core';
 import { AdamW, type AdamWStepOptions, embedding, globalNorm, variableGradients } from '@sdq/kernels';
 import { type Batch, concatenate, type EncodedExample, labelledRows, packBatch } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
@@ -43,6 +43,8 @@ export interface StepRequest<P = unknown> {
   readonly examples: readonly EncodedExample[];
   /** The parameters to train, by name; their values change in place. */
   readonly variables: ReadonlyMap<string, tf.Variable>;
+  /** Of the model's family: which layers learn slower, and which parameters weight decay leaves alone. */
+  readonly roleOf: RoleOf;
   readonly recipe: TrainingRecipe;
   /** The loss of a batch; it may draw from `random`, which is the same for the same seed and batch. */
   readonly loss: (batch: Batch, context: StepContext<P>) => StepLoss;
@@ -72,7 +74,8 @@ export class StepRunner<P = unknown> {
     private readonly average?: WeightAverage,
   ) {
     const { layerDecay } = request.recipe;
-    this.rateOf = layerDecay < 1 ? layerRates(request.variables.keys(), layerDecay) : undefined;
+    this.rateOf =
+      layerDecay < 1 ? layerRates(request.variables.keys(), layerDecay, request.roleOf) : undefined;
   }
 
   /**
@@ -136,13 +139,13 @@ export class StepRunner<P = unknown> {
   }
 
   private options(index: number, norm: number, batches: number): AdamWStepOptions {
-    const { recipe } = this.request;
+    const { recipe, roleOf } = this.request;
     const schedule = recipe.decay === 'cosine' ? warmupCosine : warmupLinear;
     return {
       learningRate: recipe.learningRate * schedule(index, this.totalSteps, recipe.warmupShare),
       ...(this.rateOf && { rateOf: this.rateOf }),
       gradientScale: Math.min(1, recipe.clipNorm / (norm + 1e-6)) / batches,
-      weightDecay: (name) => (decays(name) ? recipe.weightDecay : 0),
+      weightDecay: (name) => (decays(name, roleOf) ? recipe.weightDecay : 0),
     };
   }
 
@@ -276,6 +279,7 @@ function added(a: tf.NamedTensorMap, b: tf.NamedTensorMap): tf.NamedTensorMap {
   return sum;
 }
 
-function decays(name: string): boolean {
-  return name.endsWith('.weight') && !name.includes('LayerNorm');
+/** Biases and normalizations are not drawn to zero. */
+function decays(name: string, roleOf: RoleOf): boolean {
+  return name.endsWith('.weight') && roleOf(name)?.role !== 'norm';
 }

@@ -1,5 +1,5 @@
 import { IGNORED_LABEL } from '@sdq/kernels';
-import { type Batch, type EncodedExample, labelledRows } from '@sdq/models';
+import { type Batch, type EncodedExample, familyOf, labelledRows } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { recorder } from '../../pipeline/test/recorder.ts';
@@ -9,6 +9,7 @@ import { TRAINING_DEFAULTS, type TrainingRecipe } from './training-recipe.ts';
 
 beforeAll(() => tf.setBackend('cpu'));
 
+const { roleOf } = familyOf('bert');
 const NAMES = [
   'embeddings.LayerNorm.weight',
   'encoder.layer.0.output.dense.weight',
@@ -51,6 +52,7 @@ async function trained(more: Partial<TrainingRecipe>, scores: readonly number[] 
     stage: 'test',
     examples,
     variables,
+    roleOf,
     recipe: { ...recipe, ...more },
     seed: 1,
     reporter: events,
@@ -172,6 +174,7 @@ it('an infinite gradient is told with its parameter, the step and the examples',
   const weight = tf.tidy(() => tf.variable(tf.zeros([1])));
   const bias = tf.tidy(() => tf.variable(tf.ones([1])));
   const asked = train({
+    roleOf,
     stage: 'test',
     examples,
     variables: new Map([
@@ -212,6 +215,7 @@ describe('the loss that is reported', () => {
       stage: 'test',
       examples: tagged,
       variables: new Map([['classifier.weight', weight]]),
+      roleOf,
       recipe: { ...recipe, epochs: 1, tokensPerBatch: 12, accumulate: 2 },
       seed: 1,
       reporter: events,

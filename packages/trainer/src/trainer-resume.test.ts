@@ -48,6 +48,7 @@ async function attempt(options: Attempt) {
     stage: 'test',
     examples: toyExamples,
     variables,
+    roleOf: () => undefined,
     recipe: { ...toyRecipe, epochs: 4, ...options.recipe },
     seed: 0,
     reporter: recorder(events),

@@ -1,5 +1,5 @@
 import { SdqError } from '@sdq/core';
-import { encoderShapes, headShapes, readConfig, writeFileAtomically } from '@sdq/models';
+import { encoderShapes, familyOf, headShapes, readConfig, writeFileAtomically } from '@sdq/models';
 import { type BudgetPlan, budgetTable, loadPlugins, planForBudget } from '@sdq/pipeline';
 import {
   createPlan,
@@ -48,7 +48,7 @@ export async function planAction(folder: string, flags: PlanFlags): Promise<void
     ]),
   );
   const sites = sitesOf(shapes);
-  const resolved = resolvePlan(createPlan(plan, quantizers), sites);
+  const resolved = resolvePlan(createPlan(plan, quantizers), sites, familyOf(config.family).roleOf);
   const rows = sites.map((site) => {
     const rule = resolved.get(site);
     const { shape } = shapes.get(`${site}.weight`)!;

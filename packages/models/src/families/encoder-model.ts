@@ -1,9 +1,9 @@
-import type { EncoderOps, Site } from '@sdq/core';
+import type { EncoderBatch, EncoderConfig, EncoderOps } from '@sdq/core';
 import { spanRows } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import type { HostTensor } from '../host-tensor.ts';
-import type { EncoderConfig, Head } from './config.ts';
-import { type EncoderBatch, forward } from './encoder.ts';
+import type { Head } from './config.ts';
+import { forward } from './encoder.ts';
 import { FloatOps } from './float-ops.ts';
 
 /** Maps packed sequences to logits, [sequences, classes], [tokens, classes] or, for spans, [tokens, 2]. */
@@ -15,12 +15,6 @@ export interface EncoderModel {
   readonly head: Head;
   readonly parameters: ReadonlyMap<string, tf.Tensor>;
 }
-
-/** The site of the word embeddings. */
-export const WORD_SITE: Site = 'embeddings.word_embeddings';
-
-/** The table of word pieces: the largest parameter, shared by every version of a model while it is frozen. */
-export const WORD_EMBEDDINGS: string = `${WORD_SITE}.weight`;
 
 /** The logits of a batch under an interpreter. */
 export function logitsOf(model: EncoderModel, ops: EncoderOps<tf.Tensor>, batch: EncoderBatch): tf.Tensor {

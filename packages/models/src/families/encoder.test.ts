@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import type { EncoderBatch } from '@sdq/core';
 import { attention, linear } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type Checkpoint, loadCheckpoint } from '../files/checkpoint.ts';
-import { applyHead, type EncoderBatch, encode, forward } from './encoder.ts';
+import { applyHead, encode, forward } from './encoder.ts';
 import { FloatOps } from './float-ops.ts';
 
 interface Oracle {

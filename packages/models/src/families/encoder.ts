@@ -1,27 +1,20 @@
-import { type EncoderOps, type PackedBatch, SdqError } from '@sdq/core';
-import { type EncoderConfig, type Head, maxSequenceLength } from './config.ts';
+import {
+  type EncoderBatch,
+  type EncoderConfig,
+  type EncoderOps,
+  type FindParameter,
+  type PackedBatch,
+  SdqError,
+} from '@sdq/core';
+import { type Head, maxSequenceLength } from './config.ts';
 import { familyOf } from './families.ts';
-
-/** Packed sequences, with the token type of each token where the model has types; all are 0 without. */
-export interface EncoderBatch extends PackedBatch {
-  /** [tokens], each below the number of token types. */
-  readonly tokenTypes?: Int32Array;
-}
+import { linear } from './linear.ts';
 
 /** Finds a parameter by its name in the checkpoint (`encoder.layer.0.output.dense.weight`). */
 export type Parameters<T> = ReadonlyMap<string, T> | ((name: string) => T);
 
 /**
- * The hidden states of a batch, [tokens, hidden]: BERT's post-LN encoder (Devlin et al. 2019, arXiv 1810.04805),
- * which XLM-R and InfoXLM share.
- *
- * Names of sites are those of the Hugging Face library. Taps, each what the module of that name gives: `embeddings`, and
- * per layer i `encoder.layer.{i}.attention.self.query`, `.key` and `.value`, `encoder.layer.{i}.attention.self.output`
- * (the heads' outputs before the output projection, which Att-KLD distils), `encoder.layer.{i}.attention.output.dense`
- * and `encoder.layer.{i}.output.dense` (before dropout and residual sum), `encoder.layer.{i}.attention.output` and
- * `encoder.layer.{i}.output` (after the LayerNorm). There is dropout after the
- * embeddings' layer norm and after both dense layers that end in a residual sum; unlike in the Hugging Face
- * library there is none on the attention probabilities, which a fused attention kernel never holds.
+ * The hidden states of a batch, [tokens, hidden], as the family of the model computes them.
  *
  * @param batch - its `ids` go to `ops.embed` untouched, so they may be rows of a compacted table
  * @throws SdqError 'too-long' when a sequence has more tokens than the model has positions, 'bad-data' when the
@@ -46,17 +39,7 @@ export function encode<T>(
 ): T {
   const find = lookup(parameters);
   checkBatch(config, batch);
-  const scope = (run: () => T) => ops.scope?.(run) ?? run();
-  let hidden = scope(() => embeddings(ops, config, find, batch));
-  for (let i = 0; i < config.layers; i++) {
-    const layer = `encoder.layer.${i}`;
-    const x = hidden;
-    hidden = scope(() => {
-      const attended = attentionBlock(ops, config, find, layer, x, batch);
-      return feedForwardBlock(ops, config, find, layer, attended);
-    });
-  }
-  return hidden;
+  return familyOf(config.family).forward(ops, config, find, batch);
 }
 
 /**
@@ -118,90 +101,13 @@ export function applyHead<T>(
   }
 }
 
-type Find<T> = (name: string) => T;
-
-function lookup<T>(parameters: Parameters<T>): Find<T> {
+function lookup<T>(parameters: Parameters<T>): FindParameter<T> {
   if (typeof parameters === 'function') return parameters;
   return (name) => {
     const found = parameters.get(name);
     if (found === undefined) throw new SdqError('missing-tensor', `The model has no parameter "${name}".`);
     return found;
   };
-}
-
-function embeddings<T>(ops: EncoderOps<T>, config: EncoderConfig, find: Find<T>, batch: EncoderBatch): T {
-  const pick = (site: string, ids: Int32Array) => ops.embed(site, ids, find(`${site}.weight`));
-  const words = pick('embeddings.word_embeddings', batch.ids);
-  const types = pick(
-    'embeddings.token_type_embeddings',
-    batch.tokenTypes ?? new Int32Array(batch.ids.length),
-  );
-  const positions = pick('embeddings.position_embeddings', positionIds(config, batch));
-  const sum = ops.add(ops.add(words, types), positions);
-  const normed = layerNorm(ops, config, find, 'embeddings.LayerNorm', sum);
-  return ops.tap('embeddings', ops.dropout(normed, config.hiddenDropout));
-}
-
-function attentionBlock<T>(
-  ops: EncoderOps<T>,
-  config: EncoderConfig,
-  find: Find<T>,
-  layer: string,
-  x: T,
-  batch: PackedBatch,
-): T {
-  const self = `${layer}.attention.self`;
-  const query = tappedLinear(ops, find, `${self}.query`, x);
-  const key = tappedLinear(ops, find, `${self}.key`, x);
-  const value = tappedLinear(ops, find, `${self}.value`, x);
-  const context = ops.tap(`${self}.output`, ops.attention(self, query, key, value, batch, config.heads));
-  return residual(ops, config, find, `${layer}.attention.output`, context, x);
-}
-
-function feedForwardBlock<T>(
-  ops: EncoderOps<T>,
-  config: EncoderConfig,
-  find: Find<T>,
-  layer: string,
-  x: T,
-): T {
-  const wide = ops.gelu(linear(ops, find, `${layer}.intermediate.dense`, x));
-  return residual(ops, config, find, `${layer}.output`, wide, x);
-}
-
-function residual<T>(
-  ops: EncoderOps<T>,
-  config: EncoderConfig,
-  find: Find<T>,
-  site: string,
-  x: T,
-  skipped: T,
-): T {
-  const dense = ops.dropout(tappedLinear(ops, find, `${site}.dense`, x), config.hiddenDropout);
-  return ops.tap(site, layerNorm(ops, config, find, `${site}.LayerNorm`, ops.add(dense, skipped)));
-}
-
-function linear<T>(ops: EncoderOps<T>, find: Find<T>, site: string, x: T): T {
-  return ops.linear(site, x, find(`${site}.weight`), find(`${site}.bias`));
-}
-
-function tappedLinear<T>(ops: EncoderOps<T>, find: Find<T>, site: string, x: T): T {
-  return ops.tap(site, linear(ops, find, site, x));
-}
-
-function layerNorm<T>(ops: EncoderOps<T>, config: EncoderConfig, find: Find<T>, site: string, x: T): T {
-  return ops.layerNorm(site, x, find(`${site}.weight`), find(`${site}.bias`), config.layerNormEpsilon);
-}
-
-/** The position of each token in its own sequence, [tokens]. */
-function positionIds(config: EncoderConfig, { ids, offsets }: PackedBatch): Int32Array {
-  const first = familyOf(config.family).firstPosition(config.padId);
-  const positions = new Int32Array(ids.length);
-  for (let i = 0; i + 1 < offsets.length; i++) {
-    const start = offsets[i]!;
-    for (let row = start; row < offsets[i + 1]!; row++) positions[row] = first + row - start;
-  }
-  return positions;
 }
 
 function checkBatch(config: EncoderConfig, { ids, offsets, tokenTypes }: EncoderBatch): void {

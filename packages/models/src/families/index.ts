@@ -1,12 +1,13 @@
+export type { EncoderBatch, EncoderConfig, ModelFamily } from '@sdq/core';
 export {
   configFile,
-  type EncoderConfig,
   type Head,
   type ModelConfig,
   maxSequenceLength,
   parseConfig,
 } from './config.ts';
-export { applyHead, type EncoderBatch, encode, forward, type Parameters } from './encoder.ts';
+export { storedE5Name } from './e5-names.ts';
+export { applyHead, encode, forward, type Parameters } from './encoder.ts';
 export {
   type Classifier,
   disposeModel,
@@ -18,10 +19,16 @@ export {
   lossRows,
   tensorsFrom,
   trainableCopies,
-  WORD_EMBEDDINGS,
-  WORD_SITE,
 } from './encoder-model.ts';
-export { type FamilyName, familyOf, type ModelFamily } from './families.ts';
+export { familyOf } from './families.ts';
 export { FloatOps, type FloatOptions } from './float-ops.ts';
 export type { HeadKind } from './head-kind.ts';
-export { encoderShapes, headShapes, initialHead } from './parameters.ts';
+export {
+  encoderShapes,
+  headShapes,
+  initialHead,
+  isInHead,
+  wantedShapes,
+  wordSite,
+  wordTable,
+} from './parameters.ts';

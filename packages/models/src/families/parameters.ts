@@ -1,41 +1,64 @@
-import { type Random, SdqError } from '@sdq/core';
+import { type EncoderConfig, type Random, SdqError, type Site } from '@sdq/core';
 import { type HostTensor, sizeOf } from '../host-tensor.ts';
-import type { EncoderConfig, Head } from './config.ts';
+import type { Head } from './config.ts';
 import { familyOf } from './families.ts';
+import { dense, type Shapes } from './shapes.ts';
 
 /** Standard deviation of newly drawn weights (Devlin et al. 2019). */
 const INITIAL_DEVIATION = 0.02;
 
-type Shapes = Map<string, readonly number[]>;
-
 /**
- * The name and shape of every parameter of the encoder, in the order of the Hugging Face library.
+ * The name and shape of every parameter of the encoder, in the order of its family's checkpoints.
  *
  * @example
  * ```ts
- * import { encoderShapes, type EncoderConfig } from '@sdq/models';
+ * import { encoderShapes, type EncoderConfig, wordTable } from '@sdq/models';
  *
- * const table = (config: EncoderConfig) => encoderShapes(config).get('embeddings.word_embeddings.weight');
+ * const table = (config: EncoderConfig) => encoderShapes(config).get(wordTable(config));
  * ```
  */
 export function encoderShapes(config: EncoderConfig): ReadonlyMap<string, readonly number[]> {
-  const { hiddenSize: hidden, intermediateSize: wide } = config;
-  const shapes: Shapes = new Map();
-  shapes.set('embeddings.word_embeddings.weight', [config.vocabularySize, hidden]);
-  shapes.set('embeddings.position_embeddings.weight', [config.positions, hidden]);
-  shapes.set('embeddings.token_type_embeddings.weight', [config.tokenTypes, hidden]);
-  norm(shapes, 'embeddings.LayerNorm', hidden);
-  for (let i = 0; i < config.layers; i++) {
-    const layer = `encoder.layer.${i}`;
-    for (const part of ['query', 'key', 'value'])
-      dense(shapes, `${layer}.attention.self.${part}`, hidden, hidden);
-    dense(shapes, `${layer}.attention.output.dense`, hidden, hidden);
-    norm(shapes, `${layer}.attention.output.LayerNorm`, hidden);
-    dense(shapes, `${layer}.intermediate.dense`, wide, hidden);
-    dense(shapes, `${layer}.output.dense`, hidden, wide);
-    norm(shapes, `${layer}.output.LayerNorm`, hidden);
+  return familyOf(config.family).parameters(config);
+}
+
+/** The site of the word embeddings. */
+export function wordSite(config: EncoderConfig): Site {
+  return wordTable(config).replace(/\.weight$/, '');
+}
+
+/**
+ * The name of the table of word pieces: the largest parameter, shared by every version of a model while it is frozen.
+ *
+ * @throws SdqError 'missing-tensor' when the family has no such table
+ */
+export function wordTable(config: EncoderConfig): string {
+  const { roleOf } = familyOf(config.family);
+  for (const name of encoderShapes(config).keys()) if (roleOf(name)?.role === 'word-embedding') return name;
+  throw new SdqError('missing-tensor', `The family ${config.family} has no table of word embeddings.`);
+}
+
+/**
+ * Whether a parameter or site belongs to a head's own layers, which stand outside the family's prefix; the pooler
+ * does not.
+ */
+export function isInHead(name: string): boolean {
+  return /^(classifier|qa_outputs)(\.|$)/.test(name);
+}
+
+/** The parameters to read: encoder, head, and what else a head may start from where the checkpoint has it. */
+export function wantedShapes(
+  config: EncoderConfig,
+  head: Head | undefined,
+  available: { has(name: string): boolean },
+): ReadonlyMap<string, readonly number[]> {
+  const wanted = new Map(encoderShapes(config));
+  const optional = familyOf(config.family).optionalParameters(config);
+  const [first] = optional.keys();
+  if (first !== undefined && available.has(first)) {
+    for (const [name, shape] of optional) wanted.set(name, shape);
   }
-  return shapes;
+  if (head !== undefined) for (const [name, shape] of headShapes(config, head)) wanted.set(name, shape);
+  return wanted;
 }
 
 /** The name and shape of every parameter of a head, a BERT sequence head's pooler included. */
@@ -83,14 +106,4 @@ export function initialHead(config: EncoderConfig, head: Head, random: Random): 
     tensors.set(name, { shape, data });
   }
   return tensors;
-}
-
-function dense(shapes: Shapes, site: string, rows: number, columns: number): void {
-  shapes.set(`${site}.weight`, [rows, columns]);
-  shapes.set(`${site}.bias`, [rows]);
-}
-
-function norm(shapes: Shapes, site: string, length: number): void {
-  shapes.set(`${site}.weight`, [length]);
-  shapes.set(`${site}.bias`, [length]);
 }

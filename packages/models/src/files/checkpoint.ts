@@ -7,9 +7,10 @@ import {
   encoderShapes,
   familyOf,
   type Head,
-  headShapes,
   initialHead,
+  isInHead,
   parseConfig,
+  wantedShapes,
 } from '../families/index.ts';
 import type { HostTensor } from '../host-tensor.ts';
 import { temporaryPath, writeFileAtomically } from './atomic-file.ts';
@@ -94,10 +95,11 @@ export function withHead(
 ): Checkpoint & { readonly head: Head } {
   const { config, tensors: own } = checkpoint;
   const same = JSON.stringify(checkpoint.head) === JSON.stringify({ kind: head.kind, labels: head.labels });
+  const shared = familyOf(config.family).optionalParameters(config);
   const tensors = new Map<string, HostTensor>();
   for (const name of encoderShapes(config).keys()) tensors.set(name, own.get(name)!);
   for (const [name, drawn] of initialHead(config, head, random)) {
-    const kept = same || name.startsWith('pooler.') ? own.get(name) : undefined;
+    const kept = same || shared.has(name) ? own.get(name) : undefined;
     tensors.set(name, kept ?? drawn);
   }
   return { ...checkpoint, head, tensors };
@@ -145,32 +147,6 @@ export async function saveModel(
   );
   if (model.tokenizerFrom !== undefined) await copyTokenizer(model.tokenizerFrom, folder);
   await writeSafetensors(join(folder, WEIGHTS_FILE), out, { format: 'pt' });
-}
-
-/**
- * Whether a parameter or site belongs to a head's own layers, which stand outside the family's prefix; the pooler
- * does not.
- */
-export function isInHead(name: string): boolean {
-  return /^(classifier|qa_outputs)(\.|$)/.test(name);
-}
-
-/** The parameters to read: encoder, head, and a BERT's pooler where there is one. */
-export function wantedShapes(
-  config: EncoderConfig,
-  head: Head | undefined,
-  available: { has(name: string): boolean },
-): ReadonlyMap<string, readonly number[]> {
-  const wanted = new Map(encoderShapes(config));
-  if (
-    familyOf(config.family).sequenceHead.dense.startsWith('pooler.') &&
-    available.has('pooler.dense.weight')
-  ) {
-    wanted.set('pooler.dense.weight', [config.hiddenSize, config.hiddenSize]);
-    wanted.set('pooler.dense.bias', [config.hiddenSize]);
-  }
-  if (head !== undefined) for (const [name, shape] of headShapes(config, head)) wanted.set(name, shape);
-  return wanted;
 }
 
 /** The name in the files of each parameter, by its name without the family's prefix. */

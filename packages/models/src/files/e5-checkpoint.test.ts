@@ -1,20 +1,21 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SdqError } from '@sdq/core';
+import { type EncoderBatch, SdqError } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { corruptions } from '../../test/corrupt.ts';
 import { temporaryFolder } from '../../test/temporary-folder.ts';
 import { DIRECTORY_START, tinyE5File } from '../../test/tiny-e5-file.ts';
-import { type EncoderBatch, encode } from '../families/encoder.ts';
+import { storedE5Name } from '../families/e5-names.ts';
+import { encode } from '../families/encoder.ts';
 import { FloatOps } from '../families/float-ops.ts';
 import { encoderShapes } from '../families/parameters.ts';
 import { cachedDefaultCheckpoint } from '../hub/fetch-checkpoint.ts';
 import { packEncodings } from '../packing/pack.ts';
 import { loadTokenizer } from '../tokenizer/tokenizer.ts';
 import { loadCheckpoint, readConfig } from './checkpoint.ts';
-import { E5_FILE, loadE5Checkpoint, storedName } from './e5-checkpoint.ts';
+import { E5_FILE, loadE5Checkpoint } from './e5-checkpoint.ts';
 
 const folder = temporaryFolder();
 const target = () => join(folder.path, E5_FILE);
@@ -75,9 +76,9 @@ describe('loadE5Checkpoint', () => {
 });
 
 it('names every parameter', () => {
-  expect(storedName('embeddings.word_embeddings.weight')).toBe('emb.word');
-  expect(storedName('embeddings.LayerNorm.bias')).toBe('emb.ln.b');
-  expect(storedName('encoder.layer.11.attention.output.LayerNorm.weight')).toBe('l11.aln.w');
+  expect(storedE5Name('embeddings.word_embeddings.weight')).toBe('emb.word');
+  expect(storedE5Name('embeddings.LayerNorm.bias')).toBe('emb.ln.b');
+  expect(storedE5Name('encoder.layer.11.attention.output.LayerNorm.weight')).toBe('l11.aln.w');
 });
 
 const cached = cachedDefaultCheckpoint();

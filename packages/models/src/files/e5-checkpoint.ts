@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { SdqError } from '@sdq/core';
-import { type EncoderConfig, encoderShapes, parseConfig } from '../families/index.ts';
+import { type EncoderConfig, encoderShapes, parseConfig, storedE5Name } from '../families/index.ts';
 import { type HostTensor, sizeOf } from '../host-tensor.ts';
 import { halfFloats } from './half-float.ts';
 import { readFully } from './read-fully.ts';
@@ -47,7 +47,7 @@ interface Entry {
  * import { loadE5Checkpoint } from '@sdq/models';
  *
  * const words = async (path: string) =>
- *   (await loadE5Checkpoint(path)).tensors.get('embeddings.word_embeddings.weight')?.shape; // [250037, 384]
+ *   (await loadE5Checkpoint(path)).tensors.values().next().value?.shape; // [250037, 384]
  * ```
  */
 export async function loadE5Checkpoint(
@@ -59,7 +59,7 @@ export async function loadE5Checkpoint(
     const directory = await readDirectory(reader);
     const tensors = new Map<string, HostTensor>();
     for (const [name, shape] of encoderShapes(config)) {
-      const stored = storedName(name);
+      const stored = storedE5Name(name);
       const entry = directory.get(stored);
       if (entry === undefined) {
         throw new SdqError('missing-tensor', `${path} has no tensor "${stored}" (${name}).`);
@@ -90,34 +90,6 @@ async function withReader<R>(path: string, use: (reader: Reader) => Promise<R>):
     await file.close();
   }
 }
-
-/** The name in the file of a parameter: `encoder.layer.3.attention.self.query.weight` is `l3.q.w`. */
-export function storedName(name: string): string {
-  const kind = name.endsWith('.bias') ? 'b' : 'w';
-  const site = name.slice(0, name.lastIndexOf('.'));
-  const table = tableNames.get(site);
-  if (table !== undefined) return table;
-  if (site === 'embeddings.LayerNorm') return `emb.ln.${kind}`;
-  const [, layer, part] = /^encoder\.layer\.(\d+)\.(.+)$/.exec(site) ?? [];
-  return `l${layer}.${partNames.get(part ?? '')}.${kind}`;
-}
-
-const tableNames: ReadonlyMap<string, string> = new Map([
-  ['embeddings.word_embeddings', 'emb.word'],
-  ['embeddings.position_embeddings', 'emb.pos'],
-  ['embeddings.token_type_embeddings', 'emb.type'],
-]);
-
-const partNames: ReadonlyMap<string, string> = new Map([
-  ['attention.self.query', 'q'],
-  ['attention.self.key', 'k'],
-  ['attention.self.value', 'v'],
-  ['attention.output.dense', 'ao'],
-  ['attention.output.LayerNorm', 'aln'],
-  ['intermediate.dense', 'fi'],
-  ['output.dense', 'fo'],
-  ['output.LayerNorm', 'oln'],
-]);
 
 /** Reads little-endian fields one after another, and never beyond the file. */
 class Reader {

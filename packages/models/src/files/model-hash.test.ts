@@ -2,7 +2,7 @@ import { cp, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { temporaryFolder } from '../../test/temporary-folder.ts';
-import type { EncoderConfig } from '../families/config.ts';
+import type { EncoderConfig } from '../families/index.ts';
 import { encoderShapes, headShapes } from '../families/parameters.ts';
 import type { HostTensor } from '../host-tensor.ts';
 import { saveModel } from './checkpoint.ts';

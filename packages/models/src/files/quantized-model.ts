@@ -10,7 +10,14 @@ import {
   unpackIntegers,
   wordsPerRow,
 } from '@sdq/core';
-import { configFile, type EncoderConfig, familyOf, type Head } from '../families/index.ts';
+import {
+  configFile,
+  type EncoderConfig,
+  familyOf,
+  type Head,
+  isInHead,
+  wantedShapes,
+} from '../families/index.ts';
 import type { HostTensor } from '../host-tensor.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import {
@@ -18,13 +25,11 @@ import {
   checkShape,
   copyTokenizer,
   isE5Folder,
-  isInHead,
   readConfigFile,
   readParameter,
   requireFolder,
   storedNames,
   WEIGHTS_FILE,
-  wantedShapes,
 } from './checkpoint.ts';
 import {
   activationBitsOf,

@@ -62,7 +62,7 @@ export async function analyze(options: AnalysisOptions, reporter: Reporter): Pro
     const plan = createPlan(options.plan, options.quantizers);
     const { grids, changed } = await quantize(calibrated, calibration(options.calibrationBatches), plan);
     for (const tensor of changed.values()) tensor.dispose();
-    const resolved = resolvePlan(plan, sitesOf(model.parameters));
+    const resolved = resolvePlan(plan, sitesOf(model.parameters), calibrated.roleOf);
     const ptq = await siteErrors(calibrated, batches, { plan: resolved, grids });
     const student = options.student === undefined ? undefined : await studentErrors(options.student);
     const sensitivity = options.sensitivity

@@ -1,5 +1,5 @@
 import type { Reporter, Site } from '@sdq/core';
-import { disposeModel } from '@sdq/models';
+import { disposeModel, familyOf } from '@sdq/models';
 import {
   chooseBits,
   createPlan,
@@ -78,7 +78,7 @@ export async function planForBudget(options: BudgetOptions, reporter: Reporter):
       return { site, shape, weight: weight.name, bytes, error, options: every };
     });
     return {
-      rules: planData(mixedPrecisionPlan(chosen, base)),
+      rules: planData(mixedPrecisionPlan(chosen, base, familyOf(model.config.family).roleOf)),
       budget: options.budget,
       bytes: { weights: sites.reduce((sum, { bytes }) => sum + bytes, 0), floats },
       sites,

@@ -13,9 +13,11 @@ import {
   type EncoderModel,
   encoderShapes,
   FloatOps,
+  familyOf,
   forward,
   type Head,
   initialHead,
+  wordTable,
 } from '@sdq/models';
 import {
   createPlan,
@@ -30,7 +32,6 @@ import {
 import * as tf from '@tensorflow/tfjs';
 
 const LABELS = 17;
-const WORDS = 'embeddings.word_embeddings.weight';
 
 /** What a {@link SyntheticModel} does in a step. */
 export type StepMode = 'fp32' | 'qat' | 'sdq';
@@ -90,8 +91,11 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
   };
   const parameters = randomParameters(config, head, random);
   const batch = randomBatch(lengths, config.vocabularySize, random);
-  const leaves = new Map([...parameters].filter(([name]) => name !== WORDS)) as Map<string, tf.Variable>;
-  const plan = resolvePlan(createPlan('w8a8'), sitesOf(parameters));
+  const leaves = new Map([...parameters].filter(([name]) => name !== wordTable(config))) as Map<
+    string,
+    tf.Variable
+  >;
+  const plan = resolvePlan(createPlan('w8a8'), sitesOf(parameters), familyOf(config.family).roleOf);
   const ranges = mode === 'fp32' ? new Map() : calibrated(config, head, parameters, plan, batch);
   const grids = gridsForRanges(ranges, plan);
   const observers = new Map(
@@ -177,14 +181,16 @@ function configOf(hidden: number, layers: number, dropout: number): EncoderConfi
 /** All variables but the word embeddings, which training leaves frozen. */
 function randomParameters(config: EncoderConfig, head: Head, random: Random): Map<string, tf.Tensor> {
   const parameters = new Map<string, tf.Tensor>();
+  const words = wordTable(config);
+  const { roleOf } = familyOf(config.family);
   const add = (name: string, values: Float32Array, shape: readonly number[]) => {
     const tensor = tf.tensor(values, [...shape]);
-    parameters.set(name, name === WORDS ? tensor : tf.variable(tensor));
-    if (name !== WORDS) tensor.dispose();
+    parameters.set(name, name === words ? tensor : tf.variable(tensor));
+    if (name !== words) tensor.dispose();
   };
   for (const [name, shape] of encoderShapes(config)) {
     const values = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    if (name.includes('LayerNorm.weight')) values.fill(1);
+    if (name.endsWith('.weight') && roleOf(name)?.role === 'norm') values.fill(1);
     else if (name.endsWith('.weight')) {
       const stream = random.fork(name);
       for (let i = 0; i < values.length; i++) values[i] = 0.05 * stream.normal();

@@ -1,6 +1,6 @@
 import { Random } from '@sdq/core';
 import { disposeTaps, keptTaps, LOSS_NAMES, teacherSignal } from '@sdq/distillation';
-import type { Batch } from '@sdq/models';
+import { type Batch, familyOf } from '@sdq/models';
 import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -70,7 +70,11 @@ it('a step of sdq computes every loss by name, weighted as its time says, and ke
     out: 'runs',
     distillation: { task: 3, losses: { ...losses, 'att-kld': { from: 0, to: 8, until: 0.5 } } },
   });
-  const plan = resolvePlan(createPlan('w4a8'), sitesOf(model.parameters));
+  const plan = resolvePlan(
+    createPlan('w4a8'),
+    sitesOf(model.parameters),
+    familyOf(model.config.family).roleOf,
+  );
   const range = { min: -4, max: 4 };
   const ranges = new Map([...plan.keys()].map((site) => [site, range]));
   const loss = distillationOf('sdq', config.distillation)!;

@@ -7,6 +7,7 @@ import {
   type EncoderBatch,
   type EncoderModel,
   FloatOps,
+  familyOf,
   loadCheckpoint,
   loadQuantizedModel,
   logitsOf,
@@ -51,7 +52,11 @@ async function quantizedModel(name: string) {
     parameters: tensorsFrom(checkpoint.tensors),
   };
   const { tokenTypes } = model.config;
-  const plan = resolvePlan(createPlan('w8a8'), sitesOf(model.parameters));
+  const plan = resolvePlan(
+    createPlan('w8a8'),
+    sitesOf(model.parameters),
+    familyOf(model.config.family).roleOf,
+  );
   const batches = [0, 1, 2].map(() => batchOf(random, [3, LONGEST, 9], tokenTypes));
   const result = await quantize(calibratedModel(model), batches, createPlan('w8a8'));
   const grids = new Map(result.grids);

@@ -6,6 +6,7 @@ import {
   type EncoderBatch,
   type EncoderModel,
   FloatOps,
+  familyOf,
   forward,
   hostTensors,
   logitsOf,
@@ -66,6 +67,7 @@ function quantizedModel(
 export function calibratedModel(model: EncoderModel): CalibratedModel<EncoderBatch> {
   return {
     parameters: model.parameters,
+    roleOf: familyOf(model.config.family).roleOf,
     float: new FloatOps(),
     forward: (ops, parameters, batch) => logitsOf({ ...model, parameters }, ops, batch),
   };

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { join } from 'node:path';
+import { partOf } from '@sdq/core';
 import {
   type LanguageScores,
   METHODS,
@@ -11,7 +12,7 @@ import {
   recordOfTeacher,
   zeroShotLanguages,
 } from '@sdq/core/results';
-import { readSafetensorsHeader } from '@sdq/models';
+import { familyOf, readConfig, readSafetensorsHeader } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { ptqChoice, type RunConfig, savedPtq } from '../config/index.ts';
 import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from '../data/index.ts';
@@ -94,15 +95,12 @@ function weightBytes(folder: RunFolder, model: 'teacher' | 'student'): number {
 }
 
 async function partBytes(folder: RunFolder, model: 'teacher' | 'student'): Promise<PartBytes> {
-  const { tensors } = await readSafetensorsHeader(join(folder.file(model), 'model.safetensors'));
+  const path = folder.file(model);
+  const { tensors } = await readSafetensorsHeader(join(path, 'model.safetensors'));
+  const { prefix, roleOf } = familyOf((await readConfig(path)).config.family);
   const parts = { embeddings: 0, layers: 0, head: 0 };
   for (const [name, { bytes }] of tensors) {
-    const part = /(^|\.)embeddings\./.test(name)
-      ? 'embeddings'
-      : name.includes('encoder.layer.')
-        ? 'layers'
-        : 'head';
-    parts[part] += bytes;
+    parts[partOf(roleOf(name.startsWith(prefix) ? name.slice(prefix.length) : name))] += bytes;
   }
   return parts;
 }

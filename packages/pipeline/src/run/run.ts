@@ -19,6 +19,7 @@ import {
   type Classifier,
   disposeModel,
   type EncoderModel,
+  familyOf,
   floatClassifier,
   type Head,
   hostTensors,
@@ -365,8 +366,9 @@ class Run {
     return sharedScores(shared, { teacher, dataset, backend: environment.backend }, folder.path, score);
   }
 
-  private planFor({ parameters }: EncoderModel): ResolvedPlan {
-    return resolvePlan(createPlan(this.config.plan, this.plugins.quantizers), sitesOf(parameters));
+  private planFor({ config, parameters }: EncoderModel): ResolvedPlan {
+    const plan = createPlan(this.config.plan, this.plugins.quantizers);
+    return resolvePlan(plan, sitesOf(parameters), familyOf(config.family).roleOf);
   }
 
   private async fineTuned(start: EncoderModel) {
@@ -443,7 +445,7 @@ class Run {
     const { noise, products, quantized: recipe } = this.config;
     const { weights, version } = methodNamed(key);
     const byProducts = weights === 'products';
-    const rules = byProducts ? planBesideProducts(plan) : plan;
+    const rules = byProducts ? planBesideProducts(plan, familyOf(teacher.config.family).roleOf) : plan;
     const distilled = await this.distilled(key, teacher);
     const { step, grids } = quantizedTraining(
       rules,

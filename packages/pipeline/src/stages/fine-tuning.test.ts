@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
-import { type EncoderModel, trainableCopies } from '@sdq/models';
+import { type EncoderModel, familyOf, trainableCopies } from '@sdq/models';
 import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -27,7 +27,11 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function step(share: number | undefined, index: number) {
-  const plan = resolvePlan(createPlan('w2a8'), sitesOf(model.parameters));
+  const plan = resolvePlan(
+    createPlan('w2a8'),
+    sitesOf(model.parameters),
+    familyOf(model.config.family).roleOf,
+  );
   const noise = share === undefined ? undefined : { share, blockSize: 8 };
   const random = new Random(0).fork(`step ${index}`);
   return (student: EncoderModel) =>

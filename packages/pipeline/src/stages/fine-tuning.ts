@@ -1,5 +1,5 @@
 import { softmaxCrossEntropy } from '@sdq/kernels';
-import { FloatOps, floatClassifier, lossLogits, WORD_SITE } from '@sdq/models';
+import { type EncoderModel, FloatOps, floatClassifier, lossLogits, wordSite } from '@sdq/models';
 import { FakeQuantizedOps, type ResolvedPlan } from '@sdq/quantizers';
 import type { StepContext } from '@sdq/trainer';
 import type * as tf from '@tensorflow/tfjs';
@@ -16,20 +16,20 @@ export function fineTuning(plan: ResolvedPlan, noise?: NoiseOptions): ModelStep 
   const weights: ResolvedPlan = new Map(
     [...plan].map(([site, { match, weight }]) => [site, { match, ...(weight && { weight }) }]),
   );
-  const interpreter = ({ random, rowIds }: Pick<StepContext, 'random' | 'rowIds'>) => {
+  const interpreter = (student: EncoderModel, { random, rowIds }: Pick<StepContext, 'random' | 'rowIds'>) => {
     const float = new FloatOps({ dropout: random });
     if (!noise) return float;
     const seed = random.fork('noise').seed;
     return new FakeQuantizedOps(float, weights, {
       grids: new Map(),
       noise: { ...noise, seed },
-      ...(rowIds && { tableRows: new Map([[WORD_SITE, rowIds]]) }),
+      ...(rowIds && { tableRows: new Map([[wordSite(student.config), rowIds]]) }),
     });
   };
   return {
-    wholeTable: noise && roundsWholeTable(weights),
+    wholeTable: noise && ((config) => roundsWholeTable(weights, config)),
     loss: (student, batch, context) => {
-      const logits = lossLogits(student, interpreter(context), batch);
+      const logits = lossLogits(student, interpreter(student, context), batch);
       const total = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
       return { total, parts: {} };
     },

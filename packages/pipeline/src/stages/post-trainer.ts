@@ -3,6 +3,7 @@ import {
   type Batch,
   type Classifier,
   type EncoderModel,
+  familyOf,
   floatClassifier,
   groupByTokens,
   packBatch,
@@ -80,7 +81,11 @@ export class PostTrainer {
     }
     const plan = planForRecipe(this.options.plan, recipe);
     const result = await quantize(this.calibrated(), this.calibration(), plan, postTrainingOptions(recipe));
-    return postTrainedClassifier(teacher, resolvePlan(plan, sitesOf(teacher.parameters)), result);
+    return postTrainedClassifier(
+      teacher,
+      resolvePlan(plan, sitesOf(teacher.parameters), familyOf(teacher.config.family).roleOf),
+      result,
+    );
   }
 
   /** The mean squared difference of a model's logits from the teacher's on text that is held out. */
@@ -114,7 +119,8 @@ export class PostTrainer {
   }
 
   private resolved() {
-    return resolvePlan(this.options.plan, sitesOf(this.options.teacher.parameters));
+    const { plan, teacher } = this.options;
+    return resolvePlan(plan, sitesOf(teacher.parameters), familyOf(teacher.config.family).roleOf);
   }
 
   private calibration(): Batch[] {

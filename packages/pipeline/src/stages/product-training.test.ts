@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EncodedExample, EncoderModel, Head } from '@sdq/models';
+import { type EncodedExample, type EncoderModel, familyOf, type Head } from '@sdq/models';
 import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import { task } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
@@ -37,7 +37,10 @@ it.each([0.25, 0.5, 0.9])(
       out: 'runs',
       quantized: { observerShare },
     });
-    const plan = planBesideProducts(resolvePlan(createPlan('w8a8'), sitesOf(model.parameters)));
+    const plan = planBesideProducts(
+      resolvePlan(createPlan('w8a8'), sitesOf(model.parameters), familyOf(model.config.family).roleOf),
+      familyOf(model.config.family).roleOf,
+    );
     // Wider than what the model shows, so that a moving average narrows them.
     const ranges = new Map([...plan.keys()].map((site) => [site, { min: -50, max: 50 }]));
     const { step, grids } = quantizedTraining(plan, ranges, { distillation, quantized });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { QuantizedRows, Site } from '@sdq/core';
-import { type EncoderModel, trainableCopies } from '@sdq/models';
+import type { QuantizedRows, RoleOf, Site } from '@sdq/core';
+import { type EncoderModel, familyOf, trainableCopies } from '@sdq/models';
 import {
   dequantizeRows,
   iterativeProductQuantize,
@@ -26,9 +26,9 @@ export interface ProductTrained {
 }
 
 /** What a plan says beside product quantization: of the weights that this takes, only their inputs. */
-export function planBesideProducts(plan: ResolvedPlan): ResolvedPlan {
+export function planBesideProducts(plan: ResolvedPlan, roleOf: RoleOf): ResolvedPlan {
   const taken = (site: Site) =>
-    PQ_STAGES.some(({ match }) => match.some((pattern) => matchesSite(pattern, site)));
+    PQ_STAGES.some(({ match }) => match.some((pattern) => matchesSite(pattern, site, roleOf)));
   return new Map(
     [...plan].map(([site, { weight, ...rule }]) => [
       site,
@@ -55,10 +55,11 @@ export async function trainProducts(
   { blockSize, centroids }: RunConfig['products'],
   training: StageTraining,
 ): Promise<ProductTrained> {
-  const variables = trainableCopies(start, trains(training));
+  const variables = trainableCopies(start, trains(start, training));
   const model: EncoderModel = { ...start, parameters: new Map([...start.parameters, ...variables]) };
   const summary = { steps: 0, tokens: 0, seconds: 0 };
   const { weights } = await iterativeProductQuantize(model.parameters, {
+    roleOf: familyOf(model.config.family).roleOf,
     options: (_, [rows, columns]) => ({
       blockSize,
       centroids: Math.min(centroids, Math.floor((rows * columns) / blockSize)),
@@ -88,7 +89,7 @@ async function tune(
   training: StageTraining,
 ): Promise<TrainingSummary> {
   const quantized = [...state.centroids.keys()];
-  const trained = quantized.filter(trains(training));
+  const trained = quantized.filter(trains(model, training));
   const fixed = quantized
     .filter((name) => !trained.includes(name))
     .map((name) => [name, state.parameter(name)] as const);

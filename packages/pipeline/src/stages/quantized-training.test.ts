@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Random } from '@sdq/core';
-import { type EncoderModel, type Head, WORD_EMBEDDINGS } from '@sdq/models';
+import { type EncoderModel, familyOf, type Head, wordTable } from '@sdq/models';
 import { createPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import { compactRows } from '@sdq/trainer';
 import * as tf from '@tensorflow/tfjs';
@@ -38,7 +38,11 @@ function training(observerShare: number) {
     out: 'runs',
     quantized: { observerShare },
   });
-  const plan = resolvePlan(createPlan('w8a8'), sitesOf(teacher.parameters));
+  const plan = resolvePlan(
+    createPlan('w8a8'),
+    sitesOf(teacher.parameters),
+    familyOf(teacher.config.family).roleOf,
+  );
   // Wider than what the model shows, so that a moving average narrows them.
   const ranges = new Map([...plan.keys()].map((site) => [site, { min: -50, max: 50 }]));
   const { step, grids } = quantizedTraining(plan, ranges, { distillation, quantized });
@@ -91,7 +95,11 @@ it('with noise rounds other blocks of the weights in each batch, a share of them
     out: 'runs',
   });
   // Two bits, so that what is rounded shows; ranges that do not move.
-  const plan = resolvePlan(createPlan('w2a8'), sitesOf(teacher.parameters));
+  const plan = resolvePlan(
+    createPlan('w2a8'),
+    sitesOf(teacher.parameters),
+    familyOf(teacher.config.family).roleOf,
+  );
   const ranges = new Map([...plan.keys()].map((site) => [site, { min: -8, max: 8 }]));
   const lossAt = (share: number | undefined, index: number) => {
     const noise = share === undefined ? undefined : { share, blockSize: 8 };
@@ -124,7 +132,7 @@ it.each(['w2a8', 'w8a8', 'per tensor'])(
     });
     const rules =
       name === 'per tensor' ? createPlan([{ match: '**', weight: 'int4-per-tensor' }]) : createPlan(name);
-    const plan = resolvePlan(rules, sitesOf(teacher.parameters));
+    const plan = resolvePlan(rules, sitesOf(teacher.parameters), familyOf(teacher.config.family).roleOf);
     const ranges = new Map([...plan.keys()].map((site) => [site, { min: -8, max: 8 }]));
     const frozen = { distillation, quantized: { ...quantized, observerShare: 0 } };
     const still = { ...teacher.config, hiddenDropout: 0, classifierDropout: 0 };
@@ -133,8 +141,8 @@ it.each(['w2a8', 'w8a8', 'per tensor'])(
       quantizedTraining(plan, ranges, frozen, undefined, noise).step,
       fineTuning(plan, noise),
     ]) {
-      expect(wholeTable).toBe(name === 'per tensor');
-      if (wholeTable) continue;
+      expect(wholeTable!(teacher.config)).toBe(name === 'per tensor');
+      if (wholeTable!(teacher.config)) continue;
       const lossOf = (parameters: EncoderModel['parameters'], ids: Int32Array, rowIds?: Int32Array) => {
         const context = { step: 0, totalSteps: 1, random: new Random(3), prepared: undefined };
         const { total, parts } = loss(
@@ -151,8 +159,8 @@ it.each(['w2a8', 'w8a8', 'per tensor'])(
         return value;
       };
       const { ids, rowIds } = compactRows(batch.ids);
-      const rows = tf.gather(teacher.parameters.get(WORD_EMBEDDINGS)!, [...rowIds]);
-      const compacted = new Map([...teacher.parameters, [WORD_EMBEDDINGS, rows]]);
+      const rows = tf.gather(teacher.parameters.get(wordTable(teacher.config))!, [...rowIds]);
+      const compacted = new Map([...teacher.parameters, [wordTable(teacher.config), rows]]);
       expect(lossOf(compacted, ids, rowIds)).toBe(lossOf(teacher.parameters, batch.ids));
       rows.dispose();
     }

@@ -3,12 +3,13 @@ import { type CombinedLoss, TapCollector } from '@sdq/distillation';
 import { softmaxCrossEntropy } from '@sdq/kernels';
 import {
   type Batch,
+  type EncoderConfig,
   type EncoderModel,
   FloatOps,
   labelledRows,
   logitsOf,
   lossLogits,
-  WORD_SITE,
+  wordSite,
 } from '@sdq/models';
 import {
   FakeQuantizedOps,
@@ -39,8 +40,8 @@ export interface TeacherLoss {
 }
 
 /** Whether the word embeddings share a scale, which is that of all rows, also of those that no batch names. */
-export function roundsWholeTable(plan: ResolvedPlan): boolean {
-  return plan.get(WORD_SITE)?.weight?.granularity === 'tensor';
+export function roundsWholeTable(plan: ResolvedPlan, config: EncoderConfig): boolean {
+  return plan.get(wordSite(config))?.weight?.granularity === 'tensor';
 }
 
 /** A share of each weight's blocks that is quantized in a step. */
@@ -67,14 +68,14 @@ export function quantizedTraining(
   const grids = gridsForRanges(ranges, plan);
   const step: ModelStep = {
     prepare: distilled?.signal,
-    wholeTable: roundsWholeTable(plan),
+    wholeTable: (config) => roundsWholeTable(plan, config),
     loss: (student, batch, { random, prepared, step, totalSteps, rowIds }) => {
       const collector = new TapCollector(distilled?.loss ?? { taps: () => false }, student.config);
       const float = new FloatOps({ dropout: random, onTap: collector.onTap });
       const ops = new FakeQuantizedOps(float, plan, {
         grids,
         ...(step < quantized.observerShare * totalSteps && { observers }),
-        ...(rowIds && { tableRows: new Map([[WORD_SITE, rowIds]]) }),
+        ...(rowIds && { tableRows: new Map([[wordSite(student.config), rowIds]]) }),
         ...(noise && { noise: { ...noise, seed: random.fork('noise').seed } }),
       });
       const logits = lossLogits(student, ops, batch);

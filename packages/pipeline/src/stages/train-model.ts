@@ -3,9 +3,11 @@ import { disposeTaps, keptTaps } from '@sdq/distillation';
 import {
   type Batch,
   type Classifier,
+  type EncoderConfig,
   type EncoderModel,
+  familyOf,
   trainableCopies,
-  WORD_EMBEDDINGS,
+  wordTable,
 } from '@sdq/models';
 import {
   type CheckpointOptions,
@@ -27,7 +29,7 @@ export interface ModelStep {
   readonly prepare?: ((batch: Batch) => Taps) | undefined;
   readonly loss: (student: EncoderModel, batch: Batch, context: StepContext<Taps>) => StepLoss;
   /** Whether the loss needs all rows of the word embeddings, though a batch names few. */
-  readonly wholeTable?: boolean | undefined;
+  readonly wholeTable?: ((config: EncoderConfig) => boolean) | undefined;
   /** How the model classifies when it is scored on English dev. */
   readonly classifier: (student: EncoderModel) => Classifier;
   /** What the loss keeps from step to step. */
@@ -54,14 +56,18 @@ export async function trainModel(
   start: EncoderModel,
   training: StageTraining,
 ): Promise<{ model: EncoderModel; training: TrainingSummary }> {
-  const variables = trainableCopies(start, trains(training));
+  const variables = trainableCopies(start, trains(start, training));
   const model: EncoderModel = { ...start, parameters: new Map([...start.parameters, ...variables]) };
   return { model, training: await trainVariables(model, variables, training) };
 }
 
 /** Which parameters a stage trains, by name. */
-export function trains({ trainEmbeddings }: Pick<StageTraining, 'trainEmbeddings'>) {
-  return (name: string) => trainEmbeddings || name !== WORD_EMBEDDINGS;
+export function trains(
+  { config }: Pick<EncoderModel, 'config'>,
+  { trainEmbeddings }: Pick<StageTraining, 'trainEmbeddings'>,
+) {
+  const table = wordTable(config);
+  return (name: string) => trainEmbeddings || name !== table;
 }
 
 /**
@@ -82,21 +88,21 @@ export async function trainVariables(
     config,
     parameters: new Map([...model.parameters, ...Object.entries(computed)]),
   });
+  const table = wordTable(config);
   const byRows =
-    trainEmbeddings &&
-    !step.wholeTable &&
-    variables.get(WORD_EMBEDDINGS) === model.parameters.get(WORD_EMBEDDINGS);
+    trainEmbeddings && !step.wholeTable?.(config) && variables.get(table) === model.parameters.get(table);
   return train({
     ...common,
     stage,
     examples: dataset.train,
     variables,
+    roleOf: familyOf(config.family).roleOf,
     recipe,
     state: step.state,
-    sparse: byRows ? WORD_EMBEDDINGS : undefined,
+    sparse: byRows ? table : undefined,
     prepare: step.prepare && preparedTaps(step.prepare),
     loss: (batch, context) => {
-      const rows = context.rows && { [WORD_EMBEDDINGS]: context.rows };
+      const rows = context.rows && { [table]: context.rows };
       return step.loss(student({ ...derived(), ...rows }), batch, context);
     },
     evaluate: dataset.dev.has('en')

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadTokenizer, packBatch, saveQuantizedModel, tensorsFrom, WORD_EMBEDDINGS } from '@sdq/models';
+import { familyOf, loadTokenizer, packBatch, saveQuantizedModel, tensorsFrom, wordTable } from '@sdq/models';
 import { createPlan, productQuantize, productRows, resolvePlan, sitesOf } from '@sdq/quantizers';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recorder } from '../../test/recorder.ts';
@@ -23,13 +23,14 @@ beforeAll(async () => {
   const plan = resolvePlan(
     createPlan('embeddings-int4').map((rule) => ({ ...rule, weight: int4 })),
     sitesOf(model.parameters),
+    familyOf(model.config.family).roleOf,
   );
   await saveQuantizedModel(at('int4'), quantizeModel(model, plan, new Map()), { tokenizerFrom: at('fp32') });
-  const table = saved.tensors.get(WORD_EMBEDDINGS)!;
+  const table = saved.tensors.get(wordTable(saved.config))!;
   const product = productQuantize(table.data, table.shape as [number, number], { centroids: 20 });
   await saveQuantizedModel(
     at('codebook'),
-    quantizeModel(model, new Map(), new Map(), new Map([[WORD_EMBEDDINGS, productRows(product)]])),
+    quantizeModel(model, new Map(), new Map(), new Map([[wordTable(saved.config), productRows(product)]])),
     { tokenizerFrom: at('fp32') },
   );
   writeFileSync(at('en.txt'), 'the cow saw the goat\n\nthe old barn\n');

@@ -12,7 +12,7 @@ import {
   saveQuantizedModel,
   type Tokenizer,
   trimTokenizer,
-  WORD_EMBEDDINGS,
+  wordTable,
   writeFileAtomically,
 } from '@sdq/models';
 import { storedBytes } from '@sdq/quantizers';
@@ -243,29 +243,31 @@ async function openModel(folder: string): Promise<{
   if (await isQuantizedModel(folder)) {
     const model = await loadQuantizedModel(folder);
     const { config, weights, floats } = model;
-    const quantized = weights.get(WORD_EMBEDDINGS);
+    const name = wordTable(config);
+    const quantized = weights.get(name);
     return {
       padId: config.padId,
-      table: quantized ?? floats.get(WORD_EMBEDDINGS)!,
+      table: quantized ?? floats.get(name)!,
       save: (out, rows, vocabularySize) =>
         saveQuantizedModel(out, {
           ...model,
           config: { ...config, vocabularySize },
           ...(quantized
-            ? { weights: new Map([...weights, [WORD_EMBEDDINGS, rows as QuantizedRows]]) }
-            : { floats: new Map([...floats, [WORD_EMBEDDINGS, rows as HostTensor]]) }),
+            ? { weights: new Map([...weights, [name, rows as QuantizedRows]]) }
+            : { floats: new Map([...floats, [name, rows as HostTensor]]) }),
         }),
     };
   }
   const { config, head, tensors } = await loadCheckpoint(folder);
+  const name = wordTable(config);
   return {
     padId: config.padId,
-    table: tensors.get(WORD_EMBEDDINGS)!,
+    table: tensors.get(name)!,
     save: (out, rows, vocabularySize) =>
       saveModel(out, {
         config: { ...config, vocabularySize },
         head,
-        tensors: new Map([...tensors, [WORD_EMBEDDINGS, rows as HostTensor]]),
+        tensors: new Map([...tensors, [name, rows as HostTensor]]),
         tokenizerFrom: undefined,
       }),
   };

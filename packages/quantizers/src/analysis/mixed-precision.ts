@@ -1,4 +1,4 @@
-import { SdqError, type Site, type WeightQuantizer } from '@sdq/core';
+import { type RoleOf, SdqError, type Site, type WeightQuantizer } from '@sdq/core';
 import type * as tf from '@tensorflow/tfjs';
 import { matchesSite, type Plan, type PlanRule, sitesOf } from '../plan/index.ts';
 import type { CalibratedModel } from '../post-training/index.ts';
@@ -122,9 +122,15 @@ export function chooseBits(measured: SiteOptions, budget: number): ReadonlyMap<S
 }
 
 /** A plan that gives each site its chosen weight quantizer, and its input what the first matching rule of `base` says. */
-export function mixedPrecisionPlan(chosen: ReadonlyMap<Site, WeightQuantizer>, base: Plan): Plan {
+export function mixedPrecisionPlan(
+  chosen: ReadonlyMap<Site, WeightQuantizer>,
+  base: Plan,
+  roleOf?: RoleOf,
+): Plan {
   return [...chosen].map(([site, weight]): PlanRule => {
-    const { match: _, ...rest } = base.find(({ match }) => matchesSite(match, site)) ?? { match: site };
+    const { match: _, ...rest } = base.find(({ match }) => matchesSite(match, site, roleOf)) ?? {
+      match: site,
+    };
     return { ...rest, match: site, weight };
   });
 }

@@ -33,7 +33,7 @@ export interface ComparedModel {
  * async function worst<Batch>(model: CalibratedModel<Batch>, batches: readonly Batch[]) {
  *   const plan = createPlan('w8a8');
  *   const { grids } = await quantize(model, batches, plan);
- *   const errors = await siteErrors(model, batches, { plan: resolvePlan(plan, sitesOf(model.parameters)), grids });
+ *   const errors = await siteErrors(model, batches, { plan: resolvePlan(plan, sitesOf(model.parameters), model.roleOf), grids });
  *   return errors.sort((a, b) => b.accumulated.mse - a.accumulated.mse)[0]!.site;
  * }
  * ```

@@ -17,7 +17,7 @@ import { OutputError } from './output-error.ts';
  *
  * async function sensitivity<Batch>(model: CalibratedModel<Batch>, batches: readonly Batch[]) {
  *   const { grids } = await quantize(model, batches, createPlan('w8a8'));
- *   const plan = resolvePlan(createPlan('w8a8'), sitesOf(model.parameters));
+ *   const plan = resolvePlan(createPlan('w8a8'), sitesOf(model.parameters), model.roleOf);
  *   return (await siteSensitivity(model, batches, plan, grids)).sites;
  * }
  * ```

@@ -1,4 +1,5 @@
 import type { AffineGrid, EncoderOps } from '@sdq/core';
+import { familyOf } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, it } from 'vitest';
 import { gridForRange } from '../affine-grid.ts';
@@ -20,7 +21,11 @@ const float = {
   embed: (_site, ids, table) => tf.gather(table, [...ids]),
 } as Partial<EncoderOps<tf.Tensor>> as EncoderOps<tf.Tensor>;
 
-const plan = resolvePlan(createPlan('w8a8'), ['embeddings.word_embeddings', 'a.query', 'a.key']);
+const plan = resolvePlan(
+  createPlan('w8a8'),
+  ['embeddings.word_embeddings', 'a.query', 'a.key'],
+  familyOf('bert').roleOf,
+);
 const x = tf.tensor2d([-0.3, 0.12, 0.5, 1.2], [2, 2]);
 const weight = tf.tensor2d([0.9, -0.4, 0.033, 0.7, 0.2, 0.12], [3, 2]);
 const bias = tf.tensor1d([0.1, 0.2, 0.3]);

@@ -1,7 +1,9 @@
+import { familyOf } from '@sdq/models';
 import { describe, expect, it } from 'vitest';
 import { perChannel } from '../weights/weight-quantizers.ts';
 import { createPlan, matchesSite, PLAN_NAMES, type PlanRuleData, planData, resolvePlan } from './plan.ts';
 
+const { roleOf } = familyOf('bert');
 const ALL = [
   'embeddings.word_embeddings',
   'embeddings.position_embeddings',
@@ -25,6 +27,22 @@ describe('matchesSite', () => {
   });
 });
 
+describe('matchesSite by role', () => {
+  it.each([
+    ['role:query', 'encoder.layer.3.attention.self.query', true],
+    ['role:query', 'encoder.layer.3.attention.self.key', false],
+    ['role:ffn-out', 'encoder.layer.0.output.dense', true],
+    ['role:attention-output', 'encoder.layer.0.attention.output.dense', true],
+    ['role:word-embedding', 'embeddings.position_embeddings', false],
+    ['role:embedding', 'embeddings.word_embeddings', true],
+    ['role:head', 'classifier', true],
+    ['role:query', 'decoder.query', false],
+  ])('%s on %s: %s', (pattern, site, matches) => {
+    expect(matchesSite(pattern, site, roleOf)).toBe(matches);
+    expect(matchesSite(pattern, site)).toBe(false);
+  });
+});
+
 describe('resolvePlan', () => {
   it('takes the first rule that matches', () => {
     const plan = [
@@ -45,7 +63,7 @@ describe('resolvePlan', () => {
   });
 
   it('w8a8 quantizes every matrix, and the inputs of linears only', () => {
-    const resolved = resolvePlan(createPlan('w8a8'), ALL);
+    const resolved = resolvePlan(createPlan('w8a8'), ALL, roleOf);
     expect(resolved.size).toBe(4);
     expect(resolved.get(ALL[0]!)!.activationBits).toBeUndefined();
     expect(resolved.get('classifier')!.activationBits).toBe(8);
@@ -59,7 +77,7 @@ describe('resolvePlan', () => {
     ['w1a8', 'int4-per-channel', 'sign-per-channel', 8, undefined],
     ['embeddings-int4', 'int4-per-group-64', undefined, undefined, undefined],
   ])('%s', (name, words, linears, activationBits, activationScheme) => {
-    const resolved = resolvePlan(createPlan(name), ALL);
+    const resolved = resolvePlan(createPlan(name), ALL, roleOf);
     expect(resolved.get(ALL[0]!)!.weight!.name).toBe(words);
     expect(resolved.get('classifier')?.weight?.name).toBe(linears);
     expect(resolved.get('classifier')?.activationBits).toBe(activationBits);
@@ -67,7 +85,7 @@ describe('resolvePlan', () => {
   });
 
   it('every preset fits a model with all kinds of sites', () => {
-    for (const name of PLAN_NAMES) expect(resolvePlan(createPlan(name), ALL).size).toBeGreaterThan(0);
+    for (const name of PLAN_NAMES) expect(resolvePlan(createPlan(name), ALL, roleOf).size).toBeGreaterThan(0);
   });
 
   it('lists the presets when one is unknown', () => {
@@ -75,8 +93,8 @@ describe('resolvePlan', () => {
   });
 
   it('refuses a plan for another model', () => {
-    expect(() => resolvePlan(createPlan('w8a8'), ['layers.0.linear'])).toThrow(
-      'rule "embeddings.word_embeddings" matches no site of this model, whose sites are like "layers.0.linear"',
+    expect(() => resolvePlan(createPlan('w8a8'), ['layers.0.linear'], roleOf)).toThrow(
+      'rule "role:word-embedding" matches no site of this model, whose sites are like "layers.0.linear"',
     );
   });
 });

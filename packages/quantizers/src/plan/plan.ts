@@ -1,10 +1,21 @@
-import { type AffineGrid, SdqError, type Site, unknownName, type WeightQuantizer } from '@sdq/core';
+import {
+  type AffineGrid,
+  ROLES,
+  type RoleOf,
+  SdqError,
+  type Site,
+  unknownName,
+  type WeightQuantizer,
+} from '@sdq/core';
 import { gridForRange } from '../affine-grid.ts';
 import { perChannel, perGroup, weightQuantizerNamed } from '../weights/index.ts';
 
 /** What happens to the sites that a pattern matches. */
 export interface PlanRule {
-  /** A site pattern: `*` stands for one part between dots, `**` for any number of parts. */
+  /**
+   * A site pattern: `*` stands for one part between dots, `**` for any number of parts. Or `role:` and a role of
+   * parameters, such as `role:query`: the sites of that role in all layers; `role:embedding` takes every table.
+   */
   readonly match: string;
   /** How the weight is quantized; absent: it stays float. */
   readonly weight?: WeightQuantizer;
@@ -38,6 +49,8 @@ export function perTokenBits(plan: ResolvedPlan): Map<Site, number> {
   return new Map(dynamic.map(([site, rule]) => [site, rule.activationBits!]));
 }
 
+const ROLE_PREFIX = 'role:';
+
 /** An ordered list of rules: the first that matches a site decides. */
 export type Plan = readonly PlanRule[];
 
@@ -61,7 +74,9 @@ export function sitesOf(parameters: ReadonlyMap<string, { readonly shape: readon
 }
 
 /**
- * Whether a site pattern matches a site.
+ * Whether the pattern of a rule matches a site.
+ *
+ * @param roleOf - of the model's family; without it no `role:` matches
  *
  * @example
  * ```ts
@@ -70,7 +85,12 @@ export function sitesOf(parameters: ReadonlyMap<string, { readonly shape: readon
  * matchesSite('encoder.layer.*.attention.**', 'encoder.layer.3.attention.self.query'); // true
  * ```
  */
-export function matchesSite(pattern: string, site: Site): boolean {
+export function matchesSite(pattern: string, site: Site, roleOf?: RoleOf): boolean {
+  if (pattern.startsWith(ROLE_PREFIX)) {
+    const wanted = pattern.slice(ROLE_PREFIX.length);
+    const role = roleOf?.(site)?.role;
+    return role === wanted || (role === 'word-embedding' && wanted === 'embedding');
+  }
   return matchesParts(pattern.split('.'), site.split('.'));
 }
 
@@ -84,18 +104,21 @@ function matchesParts(pattern: readonly string[], site: readonly string[]): bool
 /**
  * Gives each site the first rule that matches it.
  *
+ * @param roleOf - of the model's family, which rules of a `role:` and the ready plans need
  * @throws SdqError `bad-plan` when a rule matches no site of the model
  *
  * @example
  * ```ts
  * import { createPlan, resolvePlan } from '@sdq/quantizers';
  *
- * resolvePlan(createPlan('w8a8'), ['embeddings.word_embeddings', 'classifier']).size; // 2
+ * const plan = createPlan([{ match: 'role:head', weight: 'int8-per-channel' }]);
+ * const roleOf = (name: string) => (name === 'classifier' ? ({ role: 'head' } as const) : undefined);
+ * resolvePlan(plan, ['table', 'classifier'], roleOf).size; // 1
  * ```
  */
-export function resolvePlan(plan: Plan, sites: readonly Site[]): ResolvedPlan {
+export function resolvePlan(plan: Plan, sites: readonly Site[], roleOf?: RoleOf): ResolvedPlan {
   for (const rule of plan) {
-    if (!sites.some((site) => matchesSite(rule.match, site))) {
+    if (!sites.some((site) => matchesSite(rule.match, site, roleOf))) {
       throw new SdqError(
         'bad-plan',
         `The plan's rule "${rule.match}" matches no site of this model, whose sites are like "${sites[0]}".`,
@@ -104,7 +127,7 @@ export function resolvePlan(plan: Plan, sites: readonly Site[]): ResolvedPlan {
   }
   const resolved = new Map<Site, PlanRule>();
   for (const site of sites) {
-    const rule = plan.find(({ match }) => matchesSite(match, site));
+    const rule = plan.find(({ match }) => matchesSite(match, site, roleOf));
     if (rule && (rule.weight || rule.activationBits !== undefined)) resolved.set(site, rule);
   }
   return resolved;
@@ -117,9 +140,9 @@ export function resolvePlan(plan: Plan, sites: readonly Site[]): ResolvedPlan {
  *
  * @example
  * ```ts
- * import { createPlan, gridsForRanges, resolvePlan } from '@sdq/quantizers';
+ * import { gridsForRanges, resolvePlan } from '@sdq/quantizers';
  *
- * const plan = resolvePlan(createPlan('w8a8'), ['embeddings.word_embeddings', 'classifier']);
+ * const plan = resolvePlan([{ match: '**', activationBits: 8 }], ['classifier']);
  * gridsForRanges(new Map([['classifier', { min: 0, max: 2.55 }]]), plan).get('classifier')!.qMax; // 255
  * ```
  */
@@ -145,8 +168,8 @@ function preset(
   activation: Omit<PlanRule, 'match' | 'weight'> = {},
 ): Plan {
   return [
-    { match: 'embeddings.word_embeddings', weight: embeddings },
-    { match: 'embeddings.**', weight: perChannel(8) },
+    { match: 'role:word-embedding', weight: embeddings },
+    { match: 'role:embedding', weight: perChannel(8) },
     { match: '**', weight, ...activation },
   ];
 }
@@ -161,7 +184,7 @@ const presets = {
   'w4a8-group': () => preset(perGroup(4, 128), perGroup(4, 128), STATIC_8),
   w2a8: () => preset(perChannel(4), perChannel(2), STATIC_8),
   w1a8: () => preset(perChannel(4), perChannel(1), STATIC_8),
-  'embeddings-int4': () => [{ match: 'embeddings.word_embeddings', weight: perGroup(4, 64) }],
+  'embeddings-int4': () => [{ match: 'role:word-embedding', weight: perGroup(4, 64) }],
 } satisfies Record<string, () => Plan>;
 
 /** The names of the ready plans. */
@@ -211,7 +234,7 @@ export function createPlan(
  * ```ts
  * import { createPlan, planData } from '@sdq/quantizers';
  *
- * planData(createPlan('embeddings-int4')); // [{ match: 'embeddings.word_embeddings', weight: 'int4-per-group-64' }]
+ * planData(createPlan('embeddings-int4')); // [{ match: 'role:word-embedding', weight: 'int4-per-group-64' }]
  * ```
  */
 export function planData(plan: Plan): PlanRuleData[] {
@@ -228,6 +251,9 @@ function ruleFrom(data: PlanRuleData, index: number, more: ReadonlyMap<string, W
   const unknown = Object.keys(data).find((field) => !RULE_FIELDS.has(field));
   if (unknown !== undefined) throw wrong(`has "${unknown}": choose from ${[...RULE_FIELDS].join(', ')}`);
   if (typeof match !== 'string' || match === '') throw wrong('has no "match", a pattern of sites');
+  if (match.startsWith(ROLE_PREFIX) && !ROLES.some((role) => match === ROLE_PREFIX + role)) {
+    throw wrong(`has "${match}" as "match": choose one of the roles ${ROLES.join(', ')}`);
+  }
   if (activationBits !== undefined && !(Number.isInteger(activationBits) && between(activationBits, 2, 8))) {
     throw wrong(`has ${activationBits} as "activationBits": choose an integer from 2 to 8`);
   }

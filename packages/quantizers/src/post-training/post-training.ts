@@ -2,6 +2,7 @@ import {
   type AffineGrid,
   type EncoderOps,
   type QuantizedRows,
+  type RoleOf,
   SdqError,
   type Site,
   yieldToEvents,
@@ -37,6 +38,8 @@ import { type GptqOptions, gptq } from './gptq.ts';
 /** A model to quantize: its parameters by their names in the checkpoint, and how a batch runs through it. */
 export interface CalibratedModel<Batch> {
   readonly parameters: ReadonlyMap<string, tf.Tensor>;
+  /** The roles of its parameters, for plans that select by them, as the ready ones do. */
+  readonly roleOf?: RoleOf;
   /** The interpreter that computes in floats. */
   readonly float: EncoderOps<tf.Tensor>;
   /** The logits of a batch under an interpreter, with the parameters above or others of the same names. */
@@ -105,7 +108,12 @@ export async function quantize<Batch>(
   plan: Plan,
   options: PostTrainingOptions = {},
 ): Promise<PostTrainingResult> {
-  const run = new PostTraining(model, batches, resolvePlan(plan, sitesOf(model.parameters)), options);
+  const run = new PostTraining(
+    model,
+    batches,
+    resolvePlan(plan, sitesOf(model.parameters), model.roleOf),
+    options,
+  );
   try {
     return await run.all();
   } finally {

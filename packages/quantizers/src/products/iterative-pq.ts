@@ -1,4 +1,4 @@
-import { SdqError, type Site } from '@sdq/core';
+import { type RoleOf, SdqError, type Site } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { matchesSite, sitesOf } from '../plan/index.ts';
 import {
@@ -13,15 +13,15 @@ import {
 /** A group of layers that is quantized in one stage. */
 export interface PqStage {
   readonly name: string;
-  /** Site patterns, as in a plan; a site that an earlier stage took stays there. */
+  /** Patterns as in the rules of a plan; a site that an earlier stage took stays there. */
   readonly match: readonly string[];
 }
 
 /** Feed-forward layers, then embeddings, then attention (Fan et al. 2020, section 7.11). */
 export const PQ_STAGES: readonly PqStage[] = [
-  { name: 'FFN', match: ['encoder.layer.*.intermediate.dense', 'encoder.layer.*.output.dense'] },
-  { name: 'embeddings', match: ['embeddings.word_embeddings'] },
-  { name: 'attention', match: ['encoder.layer.*.attention.**'] },
+  { name: 'FFN', match: ['role:ffn-in', 'role:ffn-out'] },
+  { name: 'embeddings', match: ['role:word-embedding'] },
+  { name: 'attention', match: ['role:query', 'role:key', 'role:value', 'role:attention-output'] },
 ];
 
 /** What a stage has so far, for training between the stages. */
@@ -36,6 +36,8 @@ export interface PqState {
 export interface IterativePqOptions {
   /** By default {@link PQ_STAGES}. */
   readonly stages?: readonly PqStage[];
+  /** Of the model's family, which stages that name a role need, as those by default do. */
+  readonly roleOf?: RoleOf;
   /** The options of a weight; undefined leaves it float. By default those of {@link productQuantize}. */
   readonly options?: (site: Site, shape: readonly [number, number]) => ProductQuantizeOptions | undefined;
   /** Runs after each stage: trains the centroids and what is still float, by distillation for instance. */
@@ -78,7 +80,13 @@ export async function iterativeProductQuantize(
   parameters: ReadonlyMap<string, tf.Tensor>,
   options: IterativePqOptions = {},
 ): Promise<IterativePqResult> {
-  const { stages = PQ_STAGES, options: optionsOf = () => ({}), tune, int8Centroids = false } = options;
+  const {
+    stages = PQ_STAGES,
+    options: optionsOf = () => ({}),
+    tune,
+    roleOf,
+    int8Centroids = false,
+  } = options;
   const quantized = new Map<string, ProductQuantized>();
   const centroids = new Map<string, tf.Variable>();
   const state: PqState = {
@@ -95,7 +103,7 @@ export async function iterativeProductQuantize(
     for (const stage of stages) {
       let matched = false;
       for (const site of sitesOf(parameters)) {
-        if (!stage.match.some((pattern) => matchesSite(pattern, site))) continue;
+        if (!stage.match.some((pattern) => matchesSite(pattern, site, roleOf))) continue;
         matched = true;
         const name = `${site}.weight`;
         const tensor = parameters.get(name)!;
