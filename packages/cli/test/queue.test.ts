@@ -165,7 +165,7 @@ describe.skipIf(!hasRedis)(`a sweep on a queue${lacks}`, () => {
     expect(new Set(student).size).toBe(Math.max(...student));
     const log = readFileSync(at('runs', 'tiny', 'jobs', `seed-${killed}.log`), 'utf8');
     // The kill may fall between the event of step 9 and its checkpoint.
-    expect(log).toMatch(/Going on with "sdq" behind step (8|9|\d\d+) /);
+    expect(log).toMatch(/Going on with "sdq" after step (8|9|\d\d+) /);
 
     // Not a bit is different from what an undisturbed run gives.
     const config = {

@@ -85,11 +85,11 @@ it('a run that is killed or interrupted goes on, and ends with the same bits', a
     pattern: /"event":"step","stage":"sdq","step":20,/,
   });
   expect(interrupted.stderr).toMatch(
-    /Interrupted behind step \d+ of \d+ of "sdq": give the same command again/,
+    /Interrupted after step \d+ of \d+ of "sdq": give the same command again/,
   );
   expect(interrupted.code).toBe(130);
   const resumed = await sdqRun('killed');
   expect(resumed.code).toBe(0);
-  expect(resumed.stderr).toMatch(/Going on with "sdq" behind step \d+/);
+  expect(resumed.stderr).toMatch(/Going on with "sdq" after step \d+/);
   expect(weights('killed').map((bytes, i) => bytes.equals(weights('whole')[i]!))).toEqual([true, true]);
 });

@@ -1,5 +1,5 @@
 /**
- * The blocks that codes name, one behind the other: what a codebook and its codes stand for.
+ * The blocks that codes name, one after another: what a codebook and its codes stand for.
  *
  * @param entries - [entries * blockSize]
  * @param codes - each below the number of entries

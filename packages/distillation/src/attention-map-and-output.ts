@@ -13,14 +13,14 @@ export interface MapAndOutputOptions extends LayerOptions {
 }
 
 /**
- * The divergence of the attention probabilities and the mean squared difference of the attention outputs behind the
+ * The divergence of the attention probabilities and the mean squared difference of the attention outputs after the
  * output projection, weighted; the mean over layers.
  *
  * Source: Kim et al. 2022, "Understanding and Improving Knowledge Distillation for Quantization-Aware Training of Large
  * Transformer Encoders" (arXiv 2211.11014), the unification of both losses.
  *
  * @param options - `layers`: all if absent
- * @throws SdqError `bad-option` when the list of layers is none, or a weight is negative
+ * @throws SdqError `bad-option` when the list of layers is invalid, or a weight is negative
  *
  * @example
  * ```ts

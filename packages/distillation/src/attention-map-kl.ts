@@ -11,7 +11,7 @@ import type { LayerOptions } from './layers.ts';
  * for all layers, in quantization-aware training.
  *
  * @param options - `layers`: all if absent
- * @throws SdqError `bad-option` when the list of layers is none
+ * @throws SdqError `bad-option` when the list of layers is invalid
  *
  * @example
  * ```ts

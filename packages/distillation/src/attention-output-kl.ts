@@ -10,7 +10,7 @@ import type { LayerOptions } from './layers.ts';
  * Source: O'Neill and Dutta 2023, "Self-Distilled Quantization" (arXiv 2307.05972), section 3.
  *
  * @param options - `layers`: all if absent
- * @throws SdqError `bad-option` when the list of layers is none
+ * @throws SdqError `bad-option` when the list of layers is invalid
  *
  * @example
  * ```ts

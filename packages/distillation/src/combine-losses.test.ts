@@ -71,7 +71,7 @@ describe('combineLosses', () => {
     ]);
   });
 
-  it('refuses two losses of one name, none at all, and weights that are none', () => {
+  it('refuses two losses of one name, none at all, and invalid weights', () => {
     const part = { loss: logitKl(), weight: 1 };
     expect(() => combineLosses([])).toThrow('no losses');
     expect(() => combineLosses([part, part])).toThrow('Two losses are named "logit-kl"');

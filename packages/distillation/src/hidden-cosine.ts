@@ -9,7 +9,7 @@ import type { LayerOptions } from './layers.ts';
  * Source: Sanh et al. 2019, "DistilBERT" (arXiv 1910.01108), section 3.
  *
  * @param options - `layers`: all if absent (the paper compares the last)
- * @throws SdqError `bad-option` when the list of layers is none
+ * @throws SdqError `bad-option` when the list of layers is invalid
  *
  * @example
  * ```ts

@@ -10,7 +10,7 @@ import type { LayerOptions } from './layers.ts';
  * projection.
  *
  * @param options - `layers`: all if absent
- * @throws SdqError `bad-option` when the list of layers is none
+ * @throws SdqError `bad-option` when the list of layers is invalid
  *
  * @example
  * ```ts

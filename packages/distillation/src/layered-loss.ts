@@ -27,7 +27,7 @@ export interface LayeredLoss {
 
 const SHAPE_NAMES = { hiddenSize: 'one hidden size', heads: 'as many heads in both' } as const;
 
-/** Makes the loss; throws SdqError `bad-option` when the list of layers is none. */
+/** Makes the loss; throws SdqError `bad-option` when the list of layers is invalid. */
 export function layeredLoss({ name, layers, reads, same = [], ...own }: LayeredLoss): DistillationLoss {
   requireLayers(name, layers);
   const obstacle = (teacher: EncoderShape, student: EncoderShape) => {

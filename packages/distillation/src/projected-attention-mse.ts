@@ -4,14 +4,14 @@ import { layeredLoss } from './layered-loss.ts';
 import type { LayerOptions } from './layers.ts';
 
 /**
- * The mean squared difference of the attention outputs behind the output projection, before the residual sum; over
+ * The mean squared difference of the attention outputs after the output projection, before the residual sum; over
  * layers, features and token rows.
  *
  * Source: Kim et al. 2022, "Understanding and Improving Knowledge Distillation for Quantization-Aware Training of Large
  * Transformer Encoders" (arXiv 2211.11014), the attention-output loss.
  *
  * @param options - `layers`: all if absent
- * @throws SdqError `bad-option` when the list of layers is none
+ * @throws SdqError `bad-option` when the list of layers is invalid
  *
  * @example
  * ```ts

@@ -111,7 +111,7 @@ describe('a loss that reads layers', () => {
     );
   });
 
-  it('refuses lists of layers that are none', () => {
+  it('refuses invalid lists of layers', () => {
     for (const layers of [[], [-1], [0.5], [1, 1]]) {
       expect(() => hiddenMse({ layers })).toThrow('are not different whole numbers from 0');
     }

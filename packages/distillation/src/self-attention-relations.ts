@@ -18,7 +18,7 @@ export interface RelationOptions extends LayerOptions {
  * Source: Wang et al. 2021, "MiniLMv2" (arXiv 2012.15828), section 3.1.
  *
  * @param options - `layers`: the last if absent, as in the paper
- * @throws SdqError `bad-option` when the list of layers is none, or the number of relation heads
+ * @throws SdqError `bad-option` when the list of layers is invalid, or the number of relation heads
  *
  * @example
  * ```ts

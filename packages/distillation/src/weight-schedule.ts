@@ -14,7 +14,7 @@ export type WeightSchedule = number | LinearRamp;
 /**
  * The weight when a share of the training is done.
  *
- * @param progress - the share of all steps that lie behind, in [0, 1]
+ * @param progress - the share of all steps that are done, in [0, 1]
  *
  * @example
  * ```ts

@@ -64,7 +64,7 @@ describe('where the addon comes from', () => {
     expect(from({ built: missing(), prebuilt: {} })).toThrow(/do not load: it is no addon of sdq; /);
   });
 
-  it('is not looked for elsewhere when an environment variable has a value that is none', () => {
+  it('is not looked for elsewhere when an environment variable has an invalid value', () => {
     const info = () => {
       throw new Error('SDQ_THREADS=abc is no number of threads.');
     };

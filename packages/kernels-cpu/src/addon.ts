@@ -284,7 +284,7 @@ let loaded: Addon | undefined;
 /**
  * The addon, loaded once.
  *
- * @throws SdqError `unavailable` that says what to do; `bad-option` for an environment variable whose value is none
+ * @throws SdqError `unavailable` that says what to do; `bad-option` for an environment variable with an invalid value
  */
 export function loadAddon(): Addon {
   const require = createRequire(import.meta.url);

@@ -193,7 +193,7 @@ export function sdqKernels(t: Operators, finite: FiniteTensors): Record<string, 
   };
 }
 
-/** Token rows as [sequences, heads, length, width] of each group, with zeros behind short sequences. */
+/** Token rows as [sequences, heads, length, width] of each group, with zeros after short sequences. */
 function grouped(t: Operators, x: Operand, { groups, identical }: SequenceGroups, heads: number): Operand[] {
   const hidden = x.shape[1]!;
   const full = groups.every((group) => group.full);

@@ -7,7 +7,7 @@ it('leaves sequences of one length as they stand', () => {
   expect(identical).toBe(true);
 });
 
-it('puts sequences of like length together, padded with the row behind the last', () => {
+it('puts sequences of like length together, padded with the row after the last', () => {
   const { groups, places, identical } = sequenceGroups(Int32Array.of(0, 3, 4, 8));
   expect(identical).toBe(false);
   expect(groups).toEqual([

@@ -3,7 +3,7 @@ export interface SequenceGroup {
   readonly sequences: number;
   /** Of the longest. */
   readonly length: number;
-  /** [sequences * length], the token row at each place; `tokens`, the row of zeros behind the last, where there is none. */
+  /** [sequences * length], the token row at each place; `tokens`, the row of zeros after the last, where there is none. */
   readonly rows: Int32Array;
   /** Whether each sequence is as long as the longest. */
   readonly full: boolean;
@@ -12,7 +12,7 @@ export interface SequenceGroup {
 /** How packed sequences lie in groups. */
 export interface SequenceGroups {
   readonly groups: readonly SequenceGroup[];
-  /** [tokens], where the row of each token stands in the rows of all groups, one behind the other. */
+  /** [tokens], where the row of each token stands in the rows of all groups, one after another. */
   readonly places: Int32Array;
   /** Whether the token rows are those of the one group as they stand. */
   readonly identical: boolean;

@@ -89,7 +89,7 @@ describe.runIf(process.platform === 'linux' && process.arch === 'x64')('setUpCud
     },
   );
 
-  it.runIf(canLoad)('goes on behind the last part that was finished', async () => {
+  it.runIf(canLoad)('goes on after the last part that was finished', async () => {
     const breaks = fakePip(`if (name === 'cudart') { console.error('connection lost'); process.exit(1); }`);
     await expect(setUp({ pip: breaks })).rejects.toMatchObject({
       code: 'unavailable',

@@ -29,7 +29,7 @@ export interface Binding {
 /**
  * tfjs's WebGPU backend with synchronous reading in Node, kernels of several outputs, and typed errors.
  *
- * A GPU runs behind the program: NaN and infinity that a kernel meets, a lost device and exhausted memory are thrown by the
+ * A GPU works asynchronously: NaN and infinity that a kernel meets, a lost device and exhausted memory are thrown by the
  * next read of a tensor that is not on the host yet.
  */
 export class SdqWebGpuBackend extends WebGPUBackend {

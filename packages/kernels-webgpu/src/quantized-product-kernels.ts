@@ -2,7 +2,7 @@ import { STEP } from './elementwise-kernels.ts';
 import { tiledProduct } from './product-kernels.ts';
 import { elementwise, LANES, rowwise, type WgslKernel } from './wgsl-kernel.ts';
 
-/** Four integers of a row in a word, each less `p.middle`; those behind the row's end are 0. */
+/** Four integers of a row in a word, each less `p.middle`; those after the row's end are 0. */
 export const PACK_ROWS_ON_GRID = elementwise({
   name: 'packRowsOnGrid',
   inputs: { x: 'f32' },

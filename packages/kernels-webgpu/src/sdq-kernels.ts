@@ -387,7 +387,7 @@ function sdqKernels(backend: SdqWebGpuBackend): Record<string, Kernel> {
   };
 }
 
-/** For each token row the first row of its sequence, and the first behind it. */
+/** For each token row the first row of its sequence, and the first after it. */
 function boundsOf(offsets: Int32Array): Int32Array {
   const bounds = new Int32Array(2 * offsets[offsets.length - 1]!);
   for (let i = 0; i + 1 < offsets.length; i++) {

@@ -124,7 +124,7 @@ export function runWgsl(backend: SdqWebGpuBackend, kernel: WgslKernel, run: Kern
   const values: Record<string, number> = { ...run.parameters, ...(check && { slot: check.slot }) };
   types.forEach(([name, type], i) => {
     const value = values[name];
-    if (value === undefined) throw new Error(`${kernel.name} lacks its parameter ${name}.`);
+    if (value === undefined) throw new Error(`The kernel ${kernel.name} has no parameter ${name}.`);
     if (type === 'f32') parameters.setFloat32(4 * i, value, true);
     else if (type === 'i32') parameters.setInt32(4 * i, value, true);
     else parameters.setUint32(4 * i, value, true);

@@ -43,7 +43,7 @@ export function embedding(table: tf.Tensor, ids: Int32Array): tf.Tensor2D {
   return withGradient(
     table,
     (table) => tf.gather(table as tf.Tensor2D, tf.tensor1d(ids, 'int32')),
-    // scatterND adds up the rows of one id; stock gather's own gradient lacks a wasm kernel.
+    // scatterND adds up the rows of one id; tfjs's own gradient of gather has no wasm kernel.
     (dy) => tf.scatterND(tf.tensor2d(ids, [ids.length, 1], 'int32'), dy, [rows, hidden]),
   );
 }

@@ -25,7 +25,7 @@ registerKernelGradient(SdqFakeQuantize, {
  * @param grid - at most 2^20 steps
  * @param site - where x comes from, for the message of an error
  * @returns the shape of x
- * @throws SdqError `bad-value` when x holds NaN or infinity, or the grid is none
+ * @throws SdqError `bad-value` when x holds NaN or infinity, or the grid is invalid
  *
  * @example
  * ```ts

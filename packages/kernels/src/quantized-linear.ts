@@ -40,11 +40,11 @@ export interface LinearQuantization {
  * sections 2.2 and 3.
  *
  * @param x - [tokens, in]
- * @param weight - [out, in], in floats; its values must not change behind the back of tfjs
+ * @param weight - [out, in], in floats; its values must not change without the knowledge of tfjs
  * @param bias - [out]
  * @returns [tokens, out]
  * @throws SdqError `bad-shape`; `bad-option` for other bits; `bad-value` when x or the weight holds NaN or infinity,
- * or the grid is none
+ * or the grid is invalid
  *
  * @example
  * ```ts

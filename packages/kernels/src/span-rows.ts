@@ -12,7 +12,7 @@ const PADDING_LOGIT = -1e4;
  * @param logits - [tokens, 2]: start and end
  * @param offsets - [sequences + 1], where each sequence begins in the packed tokens
  * @returns [2 * sequences, longest sequence]: start and end of the first sequence, start and end of the second, ...;
- * places behind a sequence's last token have probability 0 and no gradient
+ * places after a sequence's last token have probability 0 and no gradient
  * @throws SdqError `bad-shape`
  *
  * @example
@@ -35,7 +35,7 @@ export function spanRows(logits: tf.Tensor, offsets: Int32Array): tf.Tensor2D {
   const sequences = offsets.length - 1;
   let width = 0;
   for (let i = 0; i < sequences; i++) width = Math.max(width, offsets[i + 1]! - offsets[i]!);
-  // Where each place of a row is read from, in the flat logits with the padding behind; and the way back.
+  // Where each place of a row is read from, in the flat logits with the padding at the end; and the way back.
   const from = new Int32Array(2 * sequences * width).fill(2 * tokens);
   const back = new Int32Array(2 * tokens);
   for (let i = 0; i < sequences; i++) {

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 
 /**
  * The value of a loss and its gradients by the names of variables, as tf.variableGrads gives them, in less memory: what an
- * op saved for its gradient, and the gradient of its output, go as soon as the backward pass is behind the op, not all at
+ * op saved for its gradient, and the gradient of its output, go as soon as the backward pass is done with the op, not all at
  * its end.
  *
  * @param loss - gives a scalar
@@ -31,7 +31,7 @@ export function variableGradients(
 
 type TapeNode = ReturnType<typeof tf.engine>['state']['activeTape'][number];
 
-/** Makes each node of a tape, when its gradient is asked for, let go of what the nodes behind it held. */
+/** Makes each node of a tape, when its gradient is asked for, dispose of what the later nodes kept. */
 function releaseOnTheWay(tape: readonly TapeNode[]): void {
   const dead: tf.Tensor[] = [];
   const accumulated = new Set<number>();

@@ -52,7 +52,7 @@ describe.each(FAMILIES)('%s', (family) => {
   });
 });
 
-it('names a parameter that lacks', () => {
+it('names a missing parameter', () => {
   const model = tinyModel('bert', 'token-classification');
   const tensors = new Map(model.tensors);
   tensors.delete('classifier.bias');

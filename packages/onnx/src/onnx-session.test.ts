@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-it('says what a folder lacks', async () => {
+it('says what is missing in a folder', async () => {
   await expect(OnnxSession.open(folder)).rejects.toThrow(
     `${folder} has no onnx/model_quantized.onnx or onnx/model.onnx: export a model first.`,
   );

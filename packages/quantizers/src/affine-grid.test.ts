@@ -37,7 +37,7 @@ describe('gridForRange', () => {
     expect(gridForRange({ min: 0, max: 1e-45 })).toEqual({ scale: 1, zeroPoint: 0, qMin: 0, qMax: 0 });
   });
 
-  it('refuses a range that is none', () => {
+  it('refuses an invalid range', () => {
     expect(() => gridForRange({ min: 1, max: -1 })).toThrow(/no range/);
     expect(() => gridForRange({ min: 0, max: Number.NaN })).toThrow(/no range/);
     expect(() => gridForRange({ min: Number.NEGATIVE_INFINITY, max: 0 })).toThrow(/no range/);

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 
 /**
- * The values of a tensor that is computed and let go.
+ * The values of a tensor that is computed and disposed.
  *
  * Handed out of `tf.tidy` themselves, they would be searched for tensors, element by element.
  */

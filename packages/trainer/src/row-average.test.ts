@@ -115,7 +115,7 @@ it('touches and keeps the rows that change, not the table', async () => {
   tf.dispose([table, other]);
 });
 
-it('says which average a checkpoint lacks', () => {
+it('says which average is missing in a checkpoint', () => {
   const table = variable(2, 2, 1);
   const average = new WeightAverage(new Map([['table', table]]), 0.9, 'table');
   expect(() => average.restore(new Map(), 5)).toThrow('no average "table.rowIds"');

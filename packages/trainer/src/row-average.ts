@@ -1,7 +1,7 @@
 import { embedding } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 
-/** What a {@link RowAverage} keeps: row by row its average, as it was behind the step at which the row last changed. */
+/** What a {@link RowAverage} keeps: row by row its average, as it was after the step at which the row last changed. */
 export interface RowAverageState {
   /** [kept] */
   readonly rowIds: Int32Array;
@@ -84,7 +84,7 @@ export class RowAverage {
     };
   }
 
-  /** Goes on behind a step with what was written down then. */
+  /** Goes on after a step with what was written down then. */
   restore({ rowIds, averages, steps }: RowAverageState, step: number): void {
     this.slots.clear();
     for (const [slot, id] of rowIds.entries()) this.slots.set(id, slot);

@@ -43,7 +43,7 @@ const python = process.env.SDQ_ORACLE_PYTHON ?? join(repository, '.oracles/bin/p
 const hasTensorBoard = existsSync(python) && spawnSync(python, ['-c', 'import tensorboard']).status === 0;
 
 describe.runIf(hasTensorBoard)('TensorBoard', () => {
-  it('reads the figures, without those from behind where training went on', () => {
+  it('reads the figures, without those from after the step where training went on', () => {
     const script = `
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

@@ -23,7 +23,7 @@ const Event = protobuf.Root.fromJSON({
   },
 }).lookupType('Event');
 
-/** Of SessionLog: what was logged at this step and behind it before does not count any more. */
+/** Of SessionLog: what was logged at this step and after it before does not count any more. */
 const START = 1;
 
 /** Of a step, what is no figure of the training. */

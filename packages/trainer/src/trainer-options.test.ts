@@ -71,7 +71,7 @@ async function trained(more: Partial<TrainingRecipe>, scores: readonly number[] 
   return { values, batches, summary, events: events.events };
 }
 
-/** The same in float64: the values behind each step, of the weights and of their moving averages. */
+/** The same in float64: the values after each step, of the weights and of their moving averages. */
 function reference(batches: Awaited<ReturnType<typeof trained>>['batches'], more: Partial<TrainingRecipe>) {
   const { learningRate, warmupShare, weightDecay, clipNorm, layerDecay, emaDecay, decay } = {
     ...recipe,
@@ -170,7 +170,7 @@ describe('the score on English dev', () => {
   });
 });
 
-it('an infinite gradient is told with its parameter, the step and the examples', async () => {
+it('an infinite gradient is reported with its parameter, the step and the examples', async () => {
   const weight = tf.tidy(() => tf.variable(tf.zeros([1])));
   const bias = tf.tidy(() => tf.variable(tf.ones([1])));
   const asked = train({

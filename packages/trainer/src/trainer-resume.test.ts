@@ -147,7 +147,7 @@ describe('checkpoints', () => {
     expect(readdirSync(folder)).toEqual(['last.safetensors']);
   });
 
-  it('are told when they are damaged, or of another training', async () => {
+  it('are reported when they are damaged, or of another training', async () => {
     const folder = join(root, 'damaged');
     await attempt({ folder });
     const other = attempt({ folder, recipe: { learningRate: 0.01 } });

@@ -20,7 +20,7 @@ export interface TrainingRequest<P = unknown> extends StepRequest<P> {
   readonly identity?: unknown;
   /** Where checkpoints are kept; without it, training that is interrupted starts anew. */
   readonly checkpoints?: CheckpointOptions | undefined;
-  /** Once aborted, training saves a checkpoint behind the step that it is in, and stops. */
+  /** Once aborted, training saves a checkpoint after the step that it is in, and stops. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -206,7 +206,7 @@ class Training<P> {
 
   private async interruption(): Promise<SdqError> {
     const { stage } = this.request;
-    const where = `Interrupted behind step ${this.progress.step} of ${this.steps.length} of "${stage}"`;
+    const where = `Interrupted after step ${this.progress.step} of ${this.steps.length} of "${stage}"`;
     if (!this.files) return new SdqError('interrupted', `${where}.`);
     await this.save(this.files.last);
     return new SdqError('interrupted', `${where}: give the same command again to go on from there.`);
@@ -276,7 +276,7 @@ class Training<P> {
     this.progress = { ...this.progress, ...progress };
     const { step } = progress;
     reporter.event({ event: 'resumed', stage, step });
-    reporter.message(`Going on with "${stage}" behind step ${step} of ${this.steps.length}.`);
+    reporter.message(`Going on with "${stage}" after step ${step} of ${this.steps.length}.`);
   }
 
   private weights(): Map<string, SafetensorsValue> {

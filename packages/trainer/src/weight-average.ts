@@ -68,7 +68,7 @@ export class WeightAverage {
   }
 
   /**
-   * Goes on behind a step with what was written down then.
+   * Goes on after a step with what was written down then.
    *
    * @throws SdqError `bad-checkpoint` when an array is missing
    */

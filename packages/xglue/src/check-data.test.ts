@@ -28,7 +28,7 @@ describe('checkData', () => {
     expect(absentLanguages).not.toContain('PAWSX dev ja');
   });
 
-  it('goes on behind lines that do not parse, and names the first of them', () => {
+  it('goes on after lines that do not parse, and names the first of them', () => {
     const lines = [
       'One.\tTwo.\tneutral',
       'One.\tTwo.\tperhaps',

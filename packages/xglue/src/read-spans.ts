@@ -24,7 +24,7 @@ function* readParagraph(request: ReadRequest, paragraph: unknown, path: string):
   const context = isRecord(paragraph) ? paragraph.context : undefined;
   const questions = list(paragraph, 'qas');
   if (typeof context !== 'string' || questions === undefined) {
-    tell(request, path, 'lacks "context" or "qas"');
+    tell(request, path, 'has no "context" or no "qas"');
     return;
   }
   for (const [q, entry] of questions.entries()) {
@@ -32,7 +32,7 @@ function* readParagraph(request: ReadRequest, paragraph: unknown, path: string):
     const id = isRecord(entry) ? entry.id : undefined;
     const question = isRecord(entry) ? entry.question : undefined;
     if (typeof id !== 'string' || typeof question !== 'string') {
-      tell(request, where, 'lacks "id" or "question"');
+      tell(request, where, 'has no "id" or no "question"');
       continue;
     }
     const answers = readAnswers(request, entry, context, where);
@@ -69,7 +69,7 @@ function readAnswers(
   return read;
 }
 
-/** The index in UTF-16 units of a code point: they differ behind characters beyond the basic plane. */
+/** The index in UTF-16 units of a code point: they differ after characters beyond the basic plane. */
 function unitOffset(text: string, codePoints: number): number {
   let unit = 0;
   for (let i = 0; i < codePoints && unit < text.length; i++) {

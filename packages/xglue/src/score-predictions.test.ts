@@ -31,8 +31,8 @@ describe('scorePredictions', () => {
     expect(scores.XNLI!.en).toBeCloseTo(1 / 3, 12);
     expect(scores.POS!.de).toBe(1);
     const about = warnings.map((warning) => warning.replace(join(folder, 'predictions/'), ''));
-    expect(about).toContain('XNLI/en.prediction lacks predictions for 2 examples, which count as wrong.');
-    expect(about).toContain('POS/de.prediction lacks predictions for 5 words, which count as "O".');
+    expect(about).toContain('XNLI/en.prediction has no predictions for 2 examples, which count as wrong.');
+    expect(about).toContain('POS/de.prediction has no predictions for 5 words, which count as "O".');
   });
 
   it('tells of languages beyond, lacking and without data', () => {

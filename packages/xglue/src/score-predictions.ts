@@ -139,7 +139,7 @@ function unpairedWarnings(
     info.kind === 'token' ? 'count as "O"' : info.kind === 'ranking' ? 'are left out' : 'count as wrong';
   const tooMany = info.kind === 'token' ? 'shift what follows them' : 'are ignored';
   return [
-    ...(missing > 0 ? [`${file} lacks predictions for ${plural(missing, unit)}, which ${fate}.`] : []),
+    ...(missing > 0 ? [`${file} has no predictions for ${plural(missing, unit)}, which ${fate}.`] : []),
     ...(extra > 0 ? [`${file} has ${plural(extra, 'prediction')} too many, which ${tooMany}.`] : []),
   ];
 }

@@ -89,7 +89,7 @@ it('takes a damaged or cut record as absent, whichever byte it is', async () => 
   cut.close();
 });
 
-it('a record in the place of another is none', async () => {
+it('a record in the place of another is invalid', async () => {
   const path = join(root, 'moved');
   const same = [3, 3, 3, 3];
   const cache = await TeacherCache.open(path, content('fp32'), same, LARGE);
@@ -137,7 +137,7 @@ it.each([
   other.close();
 });
 
-it('is begun anew over a file that is none, and refuses a signal of another shape', async () => {
+it('is begun anew over an invalid file, and refuses a signal of another shape', async () => {
   writeFileSync(join(root, 'none'), 'no cache');
   const cache = await open('none');
   expect(cache.replaced).toBe(true);

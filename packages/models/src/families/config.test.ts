@@ -32,7 +32,7 @@ describe('parseConfig', () => {
     expect(head).toEqual({ kind: 'token-classification', labels: ['O', 'B-PER', 'B-LOC'] });
   });
 
-  it('knows no head behind a class that is none', () => {
+  it('knows no head for an unknown class', () => {
     expect(parse({ architectures: ['XLMRobertaForMaskedLM'] }).head).toBeUndefined();
   });
 
@@ -49,7 +49,7 @@ describe('parseConfig', () => {
       'unsupported position_embedding_type',
     ],
     ['a decoder', { is_decoder: true }, 'unsupported is_decoder'],
-    ['a size that lacks', { hidden_size: undefined }, 'hidden_size is not usable'],
+    ['a missing size', { hidden_size: undefined }, 'hidden_size is not usable'],
     ['a size beyond bounds', { vocab_size: 1e9 }, 'vocab_size is not usable'],
     ['a fraction of a layer', { num_hidden_layers: 1.5 }, 'num_hidden_layers is not usable'],
     ['heads that do not divide', { num_attention_heads: 5 }, 'no multiple of num_attention_heads 5'],
@@ -75,7 +75,7 @@ describe('parseConfig', () => {
   });
 });
 
-it("leaves XLM-R's sequences the positions behind the padding id", () => {
+it("leaves XLM-R's sequences the positions after the padding id", () => {
   expect(maxSequenceLength(parse({ max_position_embeddings: 514 }).config)).toBe(512);
   expect(maxSequenceLength(parse({ model_type: 'bert', max_position_embeddings: 512 }).config)).toBe(512);
 });

@@ -32,7 +32,7 @@ const fileSchema = z.object({
  *
  * @param json - the file's content, parsed
  * @param source - the file's name, for errors
- * @throws SdqError 'bad-checkpoint' when a field lacks or is out of bounds, or the model is of a kind that the
+ * @throws SdqError 'bad-checkpoint' when a field is missing or out of bounds, or the model is of a kind that the
  * encoder does not cover; 'unknown-name' when no family matches
  *
  * @example
@@ -75,7 +75,7 @@ function parseHead(
     const labels: string[] = [];
     for (let id = 0; id < entries.length; id++) {
       const label = entries.find(([key]) => key === String(id))?.[1];
-      if (label === undefined) throw bad(`id2label lacks the label ${id}`);
+      if (label === undefined) throw bad(`id2label has no label ${id}`);
       labels.push(label);
     }
     return { kind, labels };

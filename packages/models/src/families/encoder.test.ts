@@ -128,7 +128,7 @@ describe('encode', () => {
     expect(() => encode(new FloatOps(), config, new Map(), batch)).toThrow(message);
   });
 
-  it('names a parameter that lacks', async () => {
+  it('names a missing parameter', async () => {
     const { config } = await loadCheckpoint(folder);
     const batch = { ids: ids(2), offsets: Int32Array.of(0, 2) };
     expect(() => encode(new FloatOps(), config, new Map(), batch)).toThrow(

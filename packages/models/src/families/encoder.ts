@@ -18,7 +18,7 @@ export type Parameters<T> = ReadonlyMap<string, T> | ((name: string) => T);
  *
  * @param batch - its `ids` go to `ops.embed` untouched, so they may be rows of a compacted table
  * @throws SdqError 'too-long' when a sequence has more tokens than the model has positions, 'bad-data' when the
- * offsets or token types do not fit, 'missing-tensor' when a parameter lacks
+ * offsets or token types do not fit, 'missing-tensor' when a parameter is missing
  *
  * @example
  * ```ts

@@ -131,7 +131,7 @@ function parse(
   };
   if (config.positions - firstPosition(config.padId) < 1) {
     throw bad(
-      `max_position_embeddings ${config.positions} leaves no position behind pad_token_id ${config.padId}`,
+      `max_position_embeddings ${config.positions} leaves no position after pad_token_id ${config.padId}`,
     );
   }
   return config;

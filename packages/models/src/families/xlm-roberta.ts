@@ -1,7 +1,7 @@
 import type { ModelFamily } from '@sdq/core';
 import { postNormFamily } from './post-norm-family.ts';
 
-/** XLM-R (Conneau et al. 2020, arXiv 1911.02116) and InfoXLM: positions are counted from behind the padding id. */
+/** XLM-R (Conneau et al. 2020, arXiv 1911.02116) and InfoXLM: positions are counted from the one after the padding id. */
 export const xlmRoberta: ModelFamily = postNormFamily({
   name: 'xlm-roberta',
   prefix: 'roberta.',

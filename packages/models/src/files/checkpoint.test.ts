@@ -23,14 +23,14 @@ describe('loadCheckpoint', () => {
     expect(tensors.get('pooler.dense.weight')?.shape).toEqual([32, 32]);
   });
 
-  it('names the folder that is not there, and the file that lacks', async () => {
+  it('names the folder that is not there, and the file that is missing', async () => {
     await expect(loadCheckpoint(at('nowhere'))).rejects.toMatchObject({ code: 'path-not-found' });
     await expect(loadCheckpoint(folder.path)).rejects.toThrow(at('config.json'));
     await cp(join(oracles, 'bert-answer/config.json'), at('config.json'));
     await expect(loadCheckpoint(folder.path)).rejects.toThrow('holds no weights');
   });
 
-  it('names a tensor that lacks', async () => {
+  it('names a missing tensor', async () => {
     await changeTensors((tensors) => tensors.delete('bert.encoder.layer.1.output.dense.bias'));
     await expect(loadCheckpoint(folder.path)).rejects.toMatchObject({
       code: 'missing-tensor',

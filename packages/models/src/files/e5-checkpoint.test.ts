@@ -49,7 +49,7 @@ describe('loadE5Checkpoint', () => {
     expect(await readConfig(folder.path)).toEqual({ config, head: undefined });
   });
 
-  it('refuses a tensor that lacks, by both of its names', async () => {
+  it('refuses a missing tensor, by both of its names', async () => {
     await writeFile(target(), tinyE5File({ without: 'l0.fi.w' }));
     await expect(loadE5Checkpoint(target())).rejects.toMatchObject({
       code: 'missing-tensor',
@@ -103,7 +103,7 @@ describe.skipIf(cached === undefined)(`multilingual-e5-small${lacks}`, () => {
     for (const other of others) expect(dot(other, cat!)).toBeGreaterThan(dot(other, market!) + 0.05);
   });
 
-  const alone = oracle === undefined ? ' (skipped: ../shared/tokenizer lacks)' : '';
+  const alone = oracle === undefined ? ' (skipped: ../shared/tokenizer is missing)' : '';
   it.skipIf(oracle === undefined)(
     `gives the original's pooled sums, within the noise of 4 bits${alone}`,
     () => {

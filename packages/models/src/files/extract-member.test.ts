@@ -33,7 +33,7 @@ describe('extractMember', () => {
     await expect(extract(100)).rejects.toMatchObject({ code: 'bad-data' });
   });
 
-  it('says what lacks', async () => {
+  it('says what is missing', async () => {
     await writeFile(at('a.zip'), archive);
     await expect(extractMember(at('a.zip'), 'weights.bin', at('out'), 8000)).rejects.toThrow(
       'no file weights.bin',

@@ -162,7 +162,7 @@ describe('loadQuantizedModel', () => {
     });
   });
 
-  it('is told apart from a float model', async () => {
+  it('is distinguished from a float model', async () => {
     expect(await isQuantizedModel(int8)).toBe(true);
     expect(await isQuantizedModel(join(oracles, 'bert-sequence'))).toBe(false);
     await expect(loadCheckpoint(int8)).rejects.toThrow('loadQuantizedModel');

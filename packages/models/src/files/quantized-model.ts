@@ -73,7 +73,7 @@ export interface QuantizedModel {
  *
  * The layout's activations are signed, ours unsigned: q - 2^(bits-1) is stored, which is the same grid.
  *
- * @throws SdqError 'missing-tensor', 'bad-shape', or 'bad-value' when a grid is none the layout can hold; 'io-failed'
+ * @throws SdqError 'missing-tensor', 'bad-shape', or 'bad-value' when the layout cannot store a grid; 'io-failed'
  *
  * @example
  * ```ts

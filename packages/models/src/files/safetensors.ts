@@ -205,7 +205,7 @@ export async function writeSafetensors(
     end += data.byteLength;
   }
   const json = Buffer.from(JSON.stringify(header));
-  // Padded with spaces, so that every tensor behind it is aligned.
+  // Padded with spaces, so that every tensor after it is aligned.
   const padded = Buffer.alloc(Math.ceil(json.length / 8) * 8, ' ');
   json.copy(padded);
   const length = Buffer.alloc(LENGTH_BYTES);

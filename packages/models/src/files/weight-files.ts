@@ -32,7 +32,7 @@ export class WeightFiles {
   /**
    * Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
    *
-   * @throws SdqError 'path-not-found' when a file lacks, 'bad-checkpoint' when one is not sound, lies outside the
+   * @throws SdqError 'path-not-found' when a file is missing, 'bad-checkpoint' when one is not sound, lies outside the
    * folder, or lacks a tensor that the index says it has
    */
   static async open(folder: string): Promise<WeightFiles> {

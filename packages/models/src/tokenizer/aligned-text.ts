@@ -24,7 +24,7 @@ export class AlignedText {
     readonly origin: number,
     /** How many units of the prefix are left. */
     private readonly prefix: number,
-    /** The index in `spans` of the unit behind the prefix; without spans, its place. */
+    /** The index in `spans` of the unit after the prefix; without spans, its place. */
     private readonly from: number,
     private readonly spans: Spans | undefined,
   ) {}

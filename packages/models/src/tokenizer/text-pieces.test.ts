@@ -36,7 +36,7 @@ describe.each([...files])('with the file "%s"', (name, file) => {
         const end = own.ends[i]!;
         const where = `piece ${i} of ${JSON.stringify(text)}`;
         if (start === end) {
-          // A bare "▁", for which the Rust library names the space or the character behind it.
+          // A bare "▁", for which the Rust library names the space or the character after it.
           expect([starts[i], ends[i]], where).toContain(start);
           continue;
         }
@@ -106,7 +106,7 @@ describe.each(['xlmr', 'prepend-never', 'prepend-first', 'unsplit', 'byte-fallba
       }
     });
 
-    it('keep the pieces of a sentence that others stand behind', () => {
+    it('keep the pieces of a sentence that others follow', () => {
       const texts = new TextPieces(files.get(name)!);
       for (let i = 0; i < 100; i++) {
         const ids = texts.ids('the river');
@@ -160,7 +160,7 @@ describe.each(Object.entries(digestOracles()))(
     const there = path !== undefined && existsSync(path) && existsSync(strings);
 
     it.skipIf(!there)(
-      `have the reference's ids${there ? '' : ' (skipped: the texts or the file lack)'}`,
+      `have the reference's ids${there ? '' : ' (skipped: the texts or the file are missing)'}`,
       () => {
         const texts = new TextPieces(JSON.parse(readFileSync(path!, 'utf8')));
         const rows = JSON.parse(readFileSync(strings, 'utf8')) as { text: string }[];

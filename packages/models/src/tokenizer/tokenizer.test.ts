@@ -147,7 +147,7 @@ describe("a tokenizer of BERT's kind", () => {
   });
 });
 
-it("numbers XLM-R's token types 0 also behind RoBERTa's post-processor", async () => {
+it("numbers XLM-R's token types 0 also after RoBERTa's post-processor", async () => {
   const processor = { type: 'RobertaProcessing', sep: ['</s>', 2], cls: ['<s>', 0] };
   const tokenizer = await load({ ...unigramTokenizer(), post_processor: processor });
   const { ids, tokenTypes } = tokenizer.encodeTyped('cat', 'dog', 16);
@@ -243,7 +243,7 @@ describe('loadTokenizer', () => {
 
 const cached = cachedDefaultCheckpoint();
 const oracles = new URL('../../../../../shared/tokenizer/oracles.json', import.meta.url);
-const lacks = cached === undefined ? 'the model is not in the cache' : '../shared/tokenizer lacks';
+const lacks = cached === undefined ? 'the model is not in the cache' : '../shared/tokenizer is missing';
 const there = cached !== undefined && existsSync(oracles);
 
 describe.skipIf(!there)(`XLM-R's vocabulary${there ? '' : ` (skipped: ${lacks})`}`, () => {

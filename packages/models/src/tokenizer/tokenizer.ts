@@ -37,7 +37,7 @@ export interface WindowEncoding extends Encoding {
   readonly contextRow: number;
   /** [pieces of the context in this window]: where each stands in the context, in UTF-16 units. */
   readonly starts: Int32Array;
-  /** [pieces of the context in this window], behind the last unit. */
+  /** [pieces of the context in this window], after the last unit. */
   readonly ends: Int32Array;
 }
 

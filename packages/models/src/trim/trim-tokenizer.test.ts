@@ -73,7 +73,7 @@ it('gives the best segmentation of any covered text among random pieces', async 
   }
 });
 
-it('moves the ids of added tokens behind the vocabulary, of padding and of a post-processor', () => {
+it('moves the ids of added tokens after the vocabulary, of padding and of a post-processor', () => {
   const json = {
     added_tokens: [
       { id: 1, content: '<pad>' },

@@ -2,7 +2,7 @@ import type { SpanWindow } from '@sdq/models';
 import { describe, expect, it } from 'vitest';
 import { bestAnswers, bestSpans } from './spans.ts';
 
-/** A window whose context is one-letter words behind 3 other rows. */
+/** A window whose context is one-letter words after 3 other rows. */
 const window = (pieces: number): SpanWindow => ({
   contextRow: 3,
   starts: Int32Array.from({ length: pieces }, (_, i) => 2 * i),
@@ -19,7 +19,7 @@ function logits(pieces: number, starts: Record<number, number>, ends: Record<num
 }
 
 describe('bestSpans', () => {
-  it('pairs the best start with the best end behind it, inside of the context', () => {
+  it('pairs the best start with the best end after it, inside of the context', () => {
     const [best, second] = bestSpans(logits(6, { 2: 5, 4: 4 }, { 1: 9, 3: 2, 5: 3 }), window(6));
     // The end with 9 lies before every good start; a start of 0 with it still beats all others.
     expect(best).toEqual({ start: 0, end: 3, score: 9 });

@@ -64,7 +64,7 @@ function answerRows(
 }
 
 /**
- * The spans of a window with the highest scores, best first: all pairs of a start and an end behind it, of at most 30
+ * The spans of a window with the highest scores, best first: all pairs of a start and an end after it, of at most 30
  * pieces.
  *
  * @param logits - [rows of the window, 2]: start and end

@@ -208,7 +208,7 @@ export interface PlanRuleData {
  * `embeddings-int4` quantizes the word embeddings alone, with a scale for each 64 columns.
  *
  * @param more - weight quantizers by name, beside those that there are: those of plug-ins
- * @throws SdqError `unknown-name` that lists the presets; `bad-plan` for a rule that is none: gives its number
+ * @throws SdqError `unknown-name` that lists the presets; `bad-plan` for an invalid rule: gives its number
  *
  * @example
  * ```ts

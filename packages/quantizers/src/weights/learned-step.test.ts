@@ -57,7 +57,7 @@ describe('learnedStepQuantize', () => {
     expect(gradient.dataSync()[0]! * Math.sqrt(4 * levels.qMax)).toBeCloseTo(difference, 2);
   });
 
-  it('counts what it is told to in the scale of the gradient', () => {
+  it('counts what it is asked to in the scale of the gradient', () => {
     const gradient = (count?: number) =>
       tf
         .grad((step: tf.Tensor) => learnedStepQuantize(tf.tensor1d([9, 9]), step, levels, 'a', count).sum())(

@@ -212,7 +212,7 @@ describe('iterativeProductQuantize', () => {
     expect(tf.memory().numTensors).toBe(before);
   });
 
-  it('leaves float what it is told to, and refuses a stage that matches nothing', async () => {
+  it('leaves float what it is asked to, and refuses a stage that matches nothing', async () => {
     const parameters = new Map([['a.weight', tf.tensor2d(normals(64, 1), [8, 8])]]);
     const kept = await iterativeProductQuantize(parameters, {
       stages: [stages[0]!],

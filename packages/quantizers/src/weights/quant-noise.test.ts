@@ -88,7 +88,7 @@ describe('quantNoise', () => {
     });
   });
 
-  it('refuses a share or a block that is none', () => {
+  it('refuses an invalid share or block', () => {
     for (const noise of [
       { share: 1.1, blockSize: 8 },
       { share: -0.1, blockSize: 8 },
