@@ -49,7 +49,7 @@ export interface ModelFamily {
    * The encoder that config.json describes.
    *
    * @param source - the file's name, for errors
-   * @throws SdqError `bad-checkpoint` when a field lacks or is out of bounds
+   * @throws SdqError `bad-checkpoint` when a field is missing or out of bounds
    */
   parse(configJson: unknown, source: string): EncoderConfig;
   /** What {@link parse} reads. */

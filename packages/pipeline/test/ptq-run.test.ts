@@ -127,7 +127,7 @@ describe('recipes that a run cannot make', () => {
   it('are refused before anything is written', () => {
     expect(refused({ ptq: ['gtpq'] })).toThrow('did you mean "gptq"?');
     expect(refused({ ptq: [] })).toThrow('The option ptq is wrong');
-    expect(refused({ methods: ['qat'], ptq: ['mse'] })).toThrow('methods lacks "ptq"');
+    expect(refused({ methods: ['qat'], ptq: ['mse'] })).toThrow('"ptq" is not in methods');
     expect(refused({ ptq: ['smoothquant'] })).toThrow('no model to save');
     expect(refused({ methods: ['ptq', 'qat'], ptq: ['smoothquant'] })).not.toThrow();
     expect(refused({ plan: 'w8a8-dynamic', ptq: ['mse'] })).toThrow('has nothing to do');

@@ -85,7 +85,9 @@ it('labels in another case are matched, and those that the task lacks are listed
   await reordered('NC/teacher', 'more', labels);
   const { scores } = await start('NC', 'more-run', 'more');
   expect(scores!.fp32).toEqual((await start('NC', 'again', 'NC/teacher')).scores!.fp32);
-  expect(messages).toContain('The teacher has labels that the task lacks, which the student keeps: other.');
+  expect(messages).toContain(
+    'The teacher has labels that the task does not have, which the student keeps: other.',
+  );
   for (const made of ['more-run/teacher', 'more-run/student']) {
     expect((await readConfig(at(made))).head!.labels).toEqual(['other', 'sea', 'sky', 'farm']);
   }

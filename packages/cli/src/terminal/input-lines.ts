@@ -54,7 +54,7 @@ function decoded(line: Buffer, number: number, dropped: number): InputLine {
   if (dropped > 0)
     return { text, number, problem: `is longer than ${MAX_LINE_BYTES} bytes: the rest is left out` };
   if (text.includes('\uFFFD') && !isUtf8(line)) {
-    return { text, number, problem: 'is not valid UTF-8: bytes that are none are read as U+FFFD' };
+    return { text, number, problem: 'is not valid UTF-8: invalid bytes are read as U+FFFD' };
   }
   return { text, number };
 }

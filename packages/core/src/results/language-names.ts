@@ -1,6 +1,6 @@
 const names = new Intl.DisplayNames(['en'], { type: 'language' });
 
-/** The English names of languages, as "English and German"; a code that is none stays as it is. */
+/** The English names of languages, as "English and German"; an unknown code stays as it is. */
 export function languageNames(codes: readonly string[]): string {
   return new Intl.ListFormat('en', { type: 'conjunction' }).format(codes.map(nameOf));
 }

@@ -7,7 +7,7 @@ import type { DistillationConfig } from './distillation-config.ts';
  * What a method distils; undefined for those that do not.
  *
  * @param more - losses that plug-ins bring
- * @throws SdqError `unknown-name` for a loss that is none; `bad-option` for weights, layers or relation heads that are none
+ * @throws SdqError `unknown-name` for an unknown loss; `bad-option` for invalid weights, layers or relation heads
  */
 export function distillationOf(
   method: MethodKey,

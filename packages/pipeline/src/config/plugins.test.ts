@@ -144,8 +144,8 @@ describe('loadPlugins', () => {
       }`,
     );
     const { losses } = await loadPlugins([module('losses.mjs', code)]);
-    expect(() => losses.get('nothing')!({})).toThrow(/"lab" makes a loss "nothing" that is none/);
-    expect(() => losses.get('renamed')!({})).toThrow(/"renamed" that is none, at name: it must be "renamed"/);
+    expect(() => losses.get('nothing')!({})).toThrow(/"lab" makes an invalid loss "nothing"/);
+    expect(() => losses.get('renamed')!({})).toThrow(/"renamed", at name: it must be "renamed"/);
     expect(() => losses.get('partial')!({})).toThrow(/at compute: it must be a function/);
     expect(() => losses.get('obstacle')!({})).toThrow(/at obstacle: it must be a function/);
   });

@@ -190,6 +190,6 @@ function lossFrom(owner: string, name: string, made: unknown): DistillationLoss 
   const { path, message } = parsed.error?.issues[0] ?? { path: ['name'], message: `it must be "${name}"` };
   throw new SdqError(
     'bad-plugin',
-    `The plug-in "${owner}" makes a loss "${name}" that is none, at ${path.join('.') || 'its root'}: ${message}.`,
+    `The plug-in "${owner}" makes an invalid loss "${name}", at ${path.join('.') || 'its root'}: ${message}.`,
   );
 }

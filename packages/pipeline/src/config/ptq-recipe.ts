@@ -43,7 +43,7 @@ export const PTQ_WORDS: readonly string[] = [...WORDS.keys()];
  * The recipe that a text names by words with `+` between them: `mse`, `smoothquant+gptq`. Ranges are `min-max` and
  * weights are rounded to nearest where no word says otherwise.
  *
- * @throws SdqError `bad-option` for a word that is none, with the nearest that is; for two words that set the same part
+ * @throws SdqError `bad-option` for an unknown word, with the nearest known one; for two words that set the same part
  *
  * @example
  * ```ts

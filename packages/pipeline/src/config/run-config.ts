@@ -30,7 +30,7 @@ const runConfig = z.strictObject({
   out: folder,
   seed: z.int().min(0).max(0xffff_ffff),
   methods: z.array(z.enum(METHOD_KEYS)).min(1),
-  /** The recipes of PTQ, by their canonical names; absent where `methods` lacks `ptq`. */
+  /** The recipes of PTQ, by their canonical names; absent where `ptq` is not in `methods`. */
   ptq: z.array(z.string()).min(1).optional(),
   /** The dev languages to evaluate; absent: all that the data has. */
   languages: z.array(z.string()).optional(),
@@ -121,7 +121,7 @@ export function textLength(task: string, asked: number | undefined, limit: numbe
  * The whole configuration of a run: what the options say, and the defaults of the task for the rest.
  *
  * @param plugins - what the plug-ins that the options name bring: {@link loadPlugins}
- * @throws SdqError as `createPlan` of `@sdq/quantizers` where PTQ is asked for; `bad-option` that names the option, and for one that does not exist the nearest that does; `unknown-name` for a distillation loss that is none
+ * @throws SdqError as `createPlan` of `@sdq/quantizers` where PTQ is asked for; `bad-option` that names the option, and for one that does not exist the nearest that does; `unknown-name` for an unknown distillation loss
  *
  * @example
  * ```ts
@@ -174,7 +174,7 @@ function ptqOption(
 ): Pick<RunConfig, 'ptq'> {
   if (!methods.includes('ptq')) {
     if (asked === undefined) return {};
-    throw new SdqError('bad-option', 'The option ptq names recipes, but methods lacks "ptq": add it.');
+    throw new SdqError('bad-option', 'The option ptq names recipes, but "ptq" is not in methods: add it.');
   }
   const plan = createPlan(named, plugins.quantizers);
   const ptq = ptqRecipesFor(plan, asked ?? defaultPtqRecipes(plan));

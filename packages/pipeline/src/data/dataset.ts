@@ -154,7 +154,7 @@ export function loadDataset(config: RunConfig, tokenizer: Tokenizer, teacher?: H
     remarks: [
       ...notes.sentences(),
       ...(extra.length > 0
-        ? [`The teacher has labels that the task lacks, which the student keeps: ${listed(extra)}.`]
+        ? [`The teacher has labels that the task does not have, which the student keeps: ${listed(extra)}.`]
         : []),
       ...(heldOut.length > 0
         ? []
@@ -193,7 +193,7 @@ export function missingLanguages(
  * The dev sets of a task, by language, each read and tokenised in one pass whenever its chunks are asked for: memory
  * does not grow with the files. (Ranking alone comes in one chunk, since a query's pages are scored together.)
  *
- * @throws SdqError `path-not-found`; `unknown-name` for a language that the folder lacks; `empty-data`
+ * @throws SdqError `path-not-found`; `unknown-name` for a language that is not in the folder; `empty-data`
  */
 export function devSets(request: DevRequest): ReadonlyMap<string, DevSet> {
   const { data, task: info, split = 'dev', labels, encode, onNote } = request;

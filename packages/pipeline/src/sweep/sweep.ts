@@ -45,7 +45,7 @@ export interface SweepJob {
  * @param out - the folder that gets a folder of the sweep's name
  * @param model - the checkpoint folder of runs that name neither `model` nor `teacher`
  * @param plugins - what the plug-ins that the runs name bring
- * @throws SdqError `bad-option` for what is no sweep, and as {@link resolveRunConfig} for options that are none
+ * @throws SdqError `bad-option` for what is no sweep, and as {@link resolveRunConfig} for invalid options
  *
  * @example
  * ```ts
@@ -94,7 +94,7 @@ export function sweepJobs(
   });
 }
 
-/** What `tasks` says of a task. A task that it lacks is refused: a misspelt name would drop the limits of its runs. */
+/** What `tasks` says of a task. A task that is not in it is refused: a misspelt name would drop the limits of its runs. */
 function optionsOfTask(tasks: Sweep['tasks'], task: unknown): Readonly<Record<string, unknown>> {
   if (tasks === undefined) return {};
   if (typeof task === 'string' && Object.hasOwn(tasks, task)) return tasks[task]!;
