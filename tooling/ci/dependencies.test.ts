@@ -49,7 +49,7 @@ it.each(readdirSync(packages))("%s brings none of TensorFlow's native code", (na
   const names = [...installed(join(packages, name))];
   // kernels-cuda too has the JavaScript of tfjs-node-gpu in its bundle, and builds the native part when its user asks for it.
   expect(names.filter((name) => name.startsWith('@tensorflow/tfjs-node'))).toEqual([]);
-  if (name !== 'core' && name !== 'xglue' && name !== 'onnx')
+  if (requiredPeers(read(join(packages, name))).includes('@tensorflow/tfjs'))
     expect(names).toContain('@tensorflow/tfjs-core');
 });
 
