@@ -1,4 +1,5 @@
 // node tooling/bench/loss-costs.mjs: what a distillation loss costs, forward and backward, beside Att-KLD's in turn.
+import { tapKey } from '@sdq/core';
 import { LOSS_NAMES, namedLoss } from '@sdq/distillation';
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import * as tf from '@tensorflow/tfjs';
@@ -6,9 +7,7 @@ import { machine } from './machine.mjs';
 import { inTurn, timed } from './pairs.mjs';
 
 const MODEL = { layers: 12, heads: 12, hiddenSize: 384 };
-const TAPS = ['self.query', 'self.key', 'self.value', 'self.output', 'output.dense'].map(
-  (tap) => `attention.${tap}`,
-);
+const ROLES = /** @type {const} */ (['query', 'key', 'value', 'attention', 'attention-output', 'hidden']);
 const LENGTH = 64;
 const SEQUENCES = 16;
 const CLASSES = 17;
@@ -17,12 +16,12 @@ await useSdqCpu();
 const tokens = LENGTH * SEQUENCES;
 let seed = 0;
 const normals = (width) => tf.randomNormal([tokens, width], 0, 1, 'float32', ++seed);
-const sites = Array.from({ length: MODEL.layers }, (_, layer) =>
-  [...TAPS, 'output'].map((tap) => `encoder.layer.${layer}.${tap}`),
+const taps = Array.from({ length: MODEL.layers }, (_, layer) =>
+  ROLES.map((role) => ({ role, layer })),
 ).flat();
 const show = () => ({
   logits: normals(CLASSES),
-  sites: new Map(sites.map((site) => [site, normals(MODEL.hiddenSize)])),
+  shown: new Map(taps.map((point) => [tapKey(point), normals(MODEL.hiddenSize)])),
 });
 const [teacher, student] = [show(), show()];
 const offsets = Int32Array.from({ length: SEQUENCES + 1 }, (_, i) => i * LENGTH);
@@ -30,11 +29,11 @@ const context = { offsets, teacher: MODEL, student: MODEL };
 
 /** Milliseconds of one loss with the gradients at all that it reads. */
 function run(loss) {
-  const read = [...student.sites.keys()].filter((site) => loss.taps(site, MODEL));
-  const points = read.length === 0 ? [student.logits] : read.flatMap((site) => student.sites.get(site) ?? []);
+  const read = taps.filter((point) => loss.taps(point, MODEL)).map(tapKey);
+  const points = read.length === 0 ? [student.logits] : read.flatMap((key) => student.shown.get(key) ?? []);
   const at = (...xs) => {
-    const own = new Map(read.map((site, i) => [site, xs[i]]));
-    return loss.compute(teacher, { logits: read.length === 0 ? xs[0] : student.logits, sites: own }, context);
+    const own = new Map(read.map((key, i) => [key, xs[i]]));
+    return loss.compute(teacher, { logits: read.length === 0 ? xs[0] : student.logits, shown: own }, context);
   };
   return timed(() =>
     tf.tidy(

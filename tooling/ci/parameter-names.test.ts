@@ -9,25 +9,8 @@ const packages = fileURLToPath(new URL('../../packages', import.meta.url));
 const NAMES =
   /encoder\\?\.layer\b|LayerNorm\\?\.(weight|bias)|word_embeddings|(?<!max_)position_embeddings|token_type_embeddings|attention\\?\.(self|output)\b|intermediate\\?\.dense|output\\?\.dense|\bout_proj|pooler\\?\.dense/;
 
-/**
- * Files outside `models/src/families` that know a parameter's name, as package and file, whichever folder that is in. Others
- * select by role and layer. Files are only ever taken off this list.
- */
-const KNOWN: readonly string[] = [
-  'distillation/attention-map-and-output.ts',
-  'distillation/attention-map-kl.ts',
-  'distillation/attention-output-kl.ts',
-  'distillation/attention-output-mse.ts',
-  'distillation/layered-loss.ts',
-  'distillation/projected-attention-mse.ts',
-  'distillation/self-attention-relations.ts',
-];
-
 it('lets the families alone know the names of parameters', () => {
-  expect(
-    filesWithNames(),
-    'a file that selects by role and layer leaves the list of this test; no file joins it',
-  ).toEqual([...KNOWN].sort());
+  expect(filesWithNames(), 'select by role and layer').toEqual([]);
 });
 
 it('knows a name in a text and in a pattern, and none in a comment', () => {

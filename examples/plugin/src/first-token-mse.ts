@@ -1,4 +1,4 @@
-import type { DistillationLoss, EncoderShape, LossOptions } from '@sdq/core';
+import { type DistillationLoss, type EncoderShape, type LossOptions, tapKey } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 
 /**
@@ -14,13 +14,14 @@ export function firstTokenMse({ layers = 'all' }: LossOptions): DistillationLoss
     if (layers === 'last') return [model.layers - 1];
     return layers === 'all' ? Array.from({ length: model.layers }, (_, i) => i) : layers;
   };
-  const siteOf = (layer: number) => `encoder.layer.${layer}.output`;
+  const hidden = (layer: number) => tapKey({ role: 'hidden', layer });
 
   return {
     name: 'first-token-mse',
 
     // Only what a loss asks for is kept during the forward pass.
-    taps: (site, model) => selected(model).some((layer) => siteOf(layer) === site),
+    taps: ({ role, layer }, model) =>
+      role === 'hidden' && layer !== undefined && selected(model).includes(layer),
 
     // Said before training starts, when two models cannot be compared.
     obstacle(teacher, student) {
@@ -39,8 +40,8 @@ export function firstTokenMse({ layers = 'all' }: LossOptions): DistillationLoss
         };
         const to = selected(context.student);
         const distances = selected(context.teacher).map((layer, i) => {
-          const taught = directions(teacher.sites.get(siteOf(layer))!);
-          const learned = directions(student.sites.get(siteOf(to[i]!))!);
+          const taught = directions(teacher.shown.get(hidden(layer))!);
+          const learned = directions(student.shown.get(hidden(to[i]!))!);
           return learned.squaredDifference(taught).sum(1).mean<tf.Scalar>();
         });
         return tf.addN(distances).div<tf.Scalar>(distances.length);

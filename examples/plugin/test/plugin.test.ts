@@ -1,4 +1,4 @@
-import type { DistillationContext, Taps } from '@sdq/core';
+import { type DistillationContext, type Taps, tapKey } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { firstTokenMse } from '../src/first-token-mse.ts';
@@ -37,13 +37,10 @@ it('compares the directions of first tokens', () => {
   const context = { offsets: Int32Array.of(0, 2, 3), teacher: shape, student: shape } as DistillationContext;
   const show = (rows: number[][]): Taps => ({
     logits: tf.zeros([2, 2]),
-    sites: new Map([['encoder.layer.1.output', tf.tensor2d(rows)]]),
+    shown: new Map([[tapKey({ role: 'hidden', layer: 1 }), tf.tensor2d(rows)]]),
   });
   const loss = firstTokenMse({ layers: 'last' });
-  expect(['encoder.layer.0.output', 'encoder.layer.1.output'].map((site) => loss.taps(site, shape))).toEqual([
-    false,
-    true,
-  ]);
+  expect([0, 1].map((layer) => loss.taps({ role: 'hidden', layer }, shape))).toEqual([false, true]);
   // The first sequence turns by a right angle: a distance of 2. The second only grows; the second token is not looked at.
   const teacher = show([
     [1, 0],

@@ -1,10 +1,12 @@
 import type { Scalar, Tensor } from '@tensorflow/tfjs';
-import type { Layout, Site } from './encoder-ops.ts';
+import type { Layout } from './encoder-ops.ts';
+import type { TapPoint } from './taps.ts';
 
-/** The values that an encoder showed at its taps, by site, and its logits. */
+/** The values that an encoder showed at its taps, and its logits. */
 export interface Taps {
   readonly logits: Tensor;
-  readonly sites: ReadonlyMap<Site, Tensor>;
+  /** Token rows [tokens, hidden] by {@link tapKey}. */
+  readonly shown: ReadonlyMap<string, Tensor>;
 }
 
 /** What losses must know of an encoder; its configuration has it. */
@@ -26,8 +28,8 @@ export interface DistillationLoss {
   readonly name: string;
   /** Over which rows the loss is a mean, for means over several batches: of tokens if absent, or of logits. */
   readonly rows?: 'tokens' | 'logits';
-  /** Whether the loss reads the tap at `site` of a model of this shape: only those are captured. */
-  taps(site: Site, model: EncoderShape): boolean;
+  /** Whether the loss reads a tap of a model of this shape: only those are captured. */
+  taps(point: TapPoint, model: EncoderShape): boolean;
   /** Why the loss cannot compare a student of one shape with a teacher of another, as what would have to be so. */
   obstacle?(teacher: EncoderShape, student: EncoderShape): string | undefined;
   /**

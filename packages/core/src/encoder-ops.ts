@@ -1,3 +1,5 @@
+import type { TapPoint } from './taps.ts';
+
 /**
  * A place in the model: the parameter's own name in the Hugging Face checkpoint, without `.weight` or `.bias`
  * (`encoder.layer.3.attention.self.query`).
@@ -40,7 +42,7 @@ export interface EncoderOps<T> {
   /** The first token row of each sequence: [sequences, hidden]. */
   firstTokens(x: T, layout: Layout): T;
   /** The place where losses and observers listen; hands x through. */
-  tap(site: Site, x: T): T;
+  tap(point: TapPoint, x: T): T;
   /** Runs a part of a pass of which nothing but its result is read later, so that the rest may go; absent: nothing to let go. */
   scope?(run: () => T): T;
 }

@@ -2,7 +2,7 @@ import type { DistillationLoss } from './distillation.ts';
 import type { WeightQuantizer } from './quantization.ts';
 
 /** The contract between sdq and its plug-ins; another number means that one cannot use the other. */
-export const PLUGIN_CONTRACT = 1;
+export const PLUGIN_CONTRACT = 2;
 
 /** What losses chosen by name may be told; each takes what concerns it. */
 export interface LossOptions {
@@ -45,7 +45,7 @@ export interface Plugin extends PluginParts {
  *   compute: (teacher, student) => student.logits.squaredDifference(teacher.logits).mean(),
  * });
  * const plugin = definePlugin({ name: 'my-lab', losses: { 'logit-mse': logitMse } });
- * plugin.contract; // 1
+ * plugin.contract; // 2
  * ```
  */
 export function definePlugin(parts: PluginParts): Plugin {

@@ -40,7 +40,7 @@ export function attentionMapAndOutput({
   return layeredLoss({
     name: 'att-map-output',
     layers,
-    reads: ['attention.self.query', 'attention.self.key', 'attention.output.dense'],
+    reads: ['query', 'key', 'attention-output'],
     same: ['hiddenSize', 'heads'],
     distance: ([teacherQ, teacherK, teacher], [q, k, student], { offsets, student: { heads } }) =>
       add(

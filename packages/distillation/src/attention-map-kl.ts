@@ -18,15 +18,15 @@ import type { LayerOptions } from './layers.ts';
  * import { attentionMapKl } from '@sdq/distillation';
  *
  * const e5 = { layers: 12, heads: 12, hiddenSize: 384 };
- * attentionMapKl().taps('encoder.layer.0.attention.self.query', e5); // true
- * attentionMapKl().taps('encoder.layer.0.attention.self.value', e5); // false
+ * attentionMapKl().taps({ role: 'query', layer: 0 }, e5); // true
+ * attentionMapKl().taps({ role: 'value', layer: 0 }, e5); // false
  * ```
  */
 export function attentionMapKl({ layers = 'all' }: LayerOptions = {}): DistillationLoss {
   return layeredLoss({
     name: 'att-map-kl',
     layers,
-    reads: ['attention.self.query', 'attention.self.key'],
+    reads: ['query', 'key'],
     same: ['heads'],
     distance: ([teacherQ, teacherK], [q, k], { offsets, student }) =>
       relationKl({ q: teacherQ!, k: teacherK! }, { q: q!, k: k! }, offsets, student.heads),

@@ -17,15 +17,15 @@ import type { LayerOptions } from './layers.ts';
  * import { attentionOutputKl } from '@sdq/distillation';
  *
  * const e5 = { layers: 12, heads: 12, hiddenSize: 384 };
- * attentionOutputKl().taps('encoder.layer.0.attention.self.output', e5); // true
- * attentionOutputKl({ layers: 'last' }).taps('encoder.layer.0.attention.self.output', e5); // false
+ * attentionOutputKl().taps({ role: 'attention', layer: 0 }, e5); // true
+ * attentionOutputKl({ layers: 'last' }).taps({ role: 'attention', layer: 0 }, e5); // false
  * ```
  */
 export function attentionOutputKl({ layers = 'all' }: LayerOptions = {}): DistillationLoss {
   return layeredLoss({
     name: 'att-kld',
     layers,
-    reads: ['attention.self.output'],
+    reads: ['attention'],
     same: ['hiddenSize', 'heads'],
     distance: ([teacher], [student], context) => attentionKl(teacher!, student!, context.student.heads),
   });

@@ -22,7 +22,7 @@ export function attentionOutputMse({ layers = 'all' }: LayerOptions = {}): Disti
   return layeredLoss({
     name: 'att-mse',
     layers,
-    reads: ['attention.self.output'],
+    reads: ['attention'],
     same: ['hiddenSize'],
     distance: ([teacher], [student]) => meanSquaredError(teacher!, student!),
   });

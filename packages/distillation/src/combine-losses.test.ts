@@ -1,4 +1,4 @@
-import { Random } from '@sdq/core';
+import { Random, tapKey } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attentionOutputKl } from './attention-output-kl.ts';
@@ -18,10 +18,10 @@ function show(seed: number) {
       Float32Array.from({ length: 12 }, () => random.normal()),
       [3, 4],
     );
-  const sites = ['0.attention.self.output', '1.attention.self.output', '0.output', '1.output'];
+  const keys = ['attention.0', 'attention.1', 'hidden.0', 'hidden.1'];
   return {
     logits: rows(),
-    sites: new Map(sites.map((site) => [`encoder.layer.${site}`, rows() as tf.Tensor])),
+    shown: new Map(keys.map((key) => [key, rows() as tf.Tensor])),
   };
 }
 
@@ -64,10 +64,12 @@ describe('combineLosses', () => {
       { loss: attentionOutputKl({ layers: [0] }), weight: 1 },
       { loss: hiddenMse({ layers: 'last' }), weight: 1 },
     ]);
-    const sites = [...show(1).sites.keys()];
-    expect(sites.filter((site) => combined.taps(site, MODEL))).toEqual([
-      'encoder.layer.0.attention.self.output',
-      'encoder.layer.1.output',
+    const points = [0, 1].flatMap((layer) =>
+      (['attention', 'hidden'] as const).map((role) => ({ role, layer })),
+    );
+    expect(points.filter((point) => combined.taps(point, MODEL)).map(tapKey)).toEqual([
+      'attention.0',
+      'hidden.1',
     ]);
   });
 

@@ -4,7 +4,7 @@ import {
   type EncoderShape,
   type LossTerm,
   SdqError,
-  type Site,
+  type TapPoint,
   type Taps,
 } from '@sdq/core';
 import { addN, type Scalar, tidy } from '@tensorflow/tfjs';
@@ -19,8 +19,8 @@ export interface WeightedLoss {
 /** The weighted sum of several losses. */
 export interface CombinedLoss {
   readonly losses: readonly DistillationLoss[];
-  /** Whether one of the losses reads the tap at `site`. */
-  taps(site: Site, model: EncoderShape): boolean;
+  /** Whether one of the losses reads a tap. */
+  taps(point: TapPoint, model: EncoderShape): boolean;
   /**
    * The sum, each loss by its name without its weight, and what each adds to the sum.
    *
@@ -65,7 +65,7 @@ export function combineLosses(parts: readonly WeightedLoss[]): CombinedLoss {
   }
   return {
     losses,
-    taps: (site, model) => losses.some((loss) => loss.taps(site, model)),
+    taps: (point, model) => losses.some((loss) => loss.taps(point, model)),
     compute: (teacher, student, context, progress) =>
       tidy(() => {
         const values = losses.map((loss) => loss.compute(teacher, student, context));

@@ -22,7 +22,7 @@ export function hiddenCosine({ layers = 'all' }: LayerOptions = {}): Distillatio
   return layeredLoss({
     name: 'hidden-cosine',
     layers,
-    reads: ['output'],
+    reads: ['hidden'],
     same: ['hiddenSize'],
     distance: ([teacher], [student]) => cosineDistance(teacher!, student!),
   });

@@ -17,14 +17,14 @@ import type { LayerOptions } from './layers.ts';
  * import { hiddenMse } from '@sdq/distillation';
  *
  * const e5 = { layers: 12, heads: 12, hiddenSize: 384 };
- * hiddenMse({ layers: [5, 11] }).taps('encoder.layer.5.output', e5); // true
+ * hiddenMse({ layers: [5, 11] }).taps({ role: 'hidden', layer: 5 }, e5); // true
  * ```
  */
 export function hiddenMse({ layers = 'all' }: LayerOptions = {}): DistillationLoss {
   return layeredLoss({
     name: 'hidden-mse',
     layers,
-    reads: ['output'],
+    reads: ['hidden'],
     same: ['hiddenSize'],
     distance: ([teacher], [student]) => meanSquaredError(teacher!, student!),
   });

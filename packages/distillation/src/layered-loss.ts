@@ -3,7 +3,9 @@ import {
   type DistillationLoss,
   type EncoderShape,
   SdqError,
+  type TapRole,
   type Taps,
+  tapKey,
 } from '@sdq/core';
 import { addN, type Scalar, type Tensor2D, tidy } from '@tensorflow/tfjs';
 import { type LayerSelection, layerObstacle, requireLayers, selectedLayers } from './layers.ts';
@@ -15,8 +17,8 @@ type LayerTaps = readonly Tensor2D[];
 export interface LayeredLoss {
   readonly name: string;
   readonly layers: LayerSelection;
-  /** The taps of a layer, without `encoder.layer.{i}.` before them. */
-  readonly reads: readonly string[];
+  /** The taps of a layer. */
+  readonly reads: readonly TapRole[];
   /** What must be the same in teacher and student. */
   readonly same?: readonly ('hiddenSize' | 'heads')[];
   /** What else keeps the loss from comparing two models, as what would have to be so. */
@@ -41,17 +43,13 @@ export function layeredLoss({ name, layers, reads, same = [], ...own }: LayeredL
   return {
     name,
     obstacle,
-    taps(site, model) {
-      const [, layer, tap] = /^encoder\.layer\.(\d+)\.(.+)$/.exec(site) ?? [];
-      return (
-        tap !== undefined && reads.includes(tap) && selectedLayers(layers, model).includes(Number(layer))
-      );
-    },
+    taps: ({ role, layer }, model) =>
+      layer !== undefined && reads.includes(role) && selectedLayers(layers, model).includes(layer),
     compute(teacher, student, context) {
       const reason = obstacle(context.teacher, context.student);
       if (reason !== undefined) throw new SdqError('bad-option', `The loss ${name} needs ${reason}.`);
       const show = (who: string, taps: Taps, layer: number) =>
-        reads.map((tap) => tapOf(name, who, taps, `encoder.layer.${layer}.${tap}`));
+        reads.map((role) => tapOf(name, who, taps, role, layer));
       const of = selectedLayers(layers, context.teacher);
       const to = selectedLayers(layers, context.student);
       return tidy(() => {
@@ -64,10 +62,13 @@ export function layeredLoss({ name, layers, reads, same = [], ...own }: LayeredL
   };
 }
 
-function tapOf(loss: string, who: string, taps: Taps, site: string): Tensor2D {
-  const found = taps.sites.get(site);
+function tapOf(loss: string, who: string, taps: Taps, role: TapRole, layer: number): Tensor2D {
+  const found = taps.shown.get(tapKey({ role, layer }));
   if (!found) {
-    throw new SdqError('bad-option', `The ${who} has no tap "${site}", which the loss ${loss} reads.`);
+    throw new SdqError(
+      'bad-option',
+      `The ${who} has no tap "${role}" in layer ${layer}, which the loss ${loss} reads.`,
+    );
   }
   return found as Tensor2D;
 }

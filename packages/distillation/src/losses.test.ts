@@ -1,4 +1,12 @@
-import { type DistillationContext, type DistillationLoss, Random, type Taps } from '@sdq/core';
+import {
+  type DistillationContext,
+  type DistillationLoss,
+  Random,
+  type TapPoint,
+  type TapRole,
+  type Taps,
+  tapKey,
+} from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attentionMapAndOutput } from './attention-map-and-output.ts';
@@ -17,14 +25,7 @@ const MODEL = { layers: 3, heads: 2, hiddenSize: 8 };
 const CLASSES = 3;
 // Sequences of several lengths, one of them empty.
 const LENGTHS = [3, 0, 1, 4];
-const TAPS = [
-  'attention.self.query',
-  'attention.self.key',
-  'attention.self.value',
-  'attention.self.output',
-  'attention.output.dense',
-  'output',
-];
+const TAPS: readonly TapRole[] = ['query', 'key', 'value', 'attention', 'attention-output', 'hidden'];
 
 /** What a model shows, in float64: rows of numbers, by site. */
 type Shown = ReadonlyMap<string, readonly (readonly number[])[]>;
@@ -36,7 +37,7 @@ function draw(seed: number, hiddenSize = MODEL.hiddenSize): Shown {
     Array.from({ length: sum(LENGTHS) }, () =>
       Array.from({ length: width }, () => Math.fround(random.normal())),
     );
-  const sites = range(MODEL.layers).flatMap((layer) => TAPS.map((tap) => `encoder.layer.${layer}.${tap}`));
+  const sites = range(MODEL.layers).flatMap((layer) => TAPS.map((role) => tapKey({ role, layer })));
   return new Map([[LOGITS, rows(CLASSES)], ...sites.map((site) => [site, rows(hiddenSize)] as const)]);
 }
 
@@ -45,7 +46,11 @@ const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 const mean = (values: readonly number[]) => sum(values) / values.length;
 const offsetsOf = (lengths: readonly number[]) =>
   Int32Array.from(range(lengths.length + 1), (i) => sum(lengths.slice(0, i)));
-const layerRows = (shown: Shown, layer: number, tap: string) => shown.get(`encoder.layer.${layer}.${tap}`)!;
+const layerRows = (shown: Shown, layer: number, role: string) => shown.get(`${role}.${layer}`)!;
+const pointOf = (key: string): TapPoint => {
+  const [role, layer] = key.split('.') as [TapRole, string];
+  return { role, layer: Number(layer) };
+};
 const part = (row: readonly number[], index: number, parts: number) =>
   row.slice((index * row.length) / parts, ((index + 1) * row.length) / parts);
 const dot = (a: readonly number[], b: readonly number[]) => sum(a.map((x, i) => x * b[i]!));
@@ -111,12 +116,10 @@ const overRelations =
     );
   };
 
-const attentionMaps = overRelations(ALL, MODEL.heads, 'attention.self.query', 'attention.self.key');
-const projections = overRows(ALL, 'attention.output.dense', squaredError);
+const attentionMaps = overRelations(ALL, MODEL.heads, 'query', 'key');
+const projections = overRows(ALL, 'attention-output', squaredError);
 const relations = (layers: readonly number[], heads: number): readonly Reference[] =>
-  ['query', 'key', 'value'].map((name) =>
-    overRelations(layers, heads, `attention.self.${name}`, `attention.self.${name}`),
-  );
+  (['query', 'key', 'value'] as const).map((name) => overRelations(layers, heads, name, name));
 
 describe.each<[string, DistillationLoss, Reference]>([
   [
@@ -124,13 +127,13 @@ describe.each<[string, DistillationLoss, Reference]>([
     logitKl(2),
     (t, s) => mean(t.get(LOGITS)!.map((row, i) => 4 * divergence(row, s.get(LOGITS)![i]!, 2))),
   ],
-  ['att-kld', attentionOutputKl(), overRows(ALL, 'attention.self.output', headDivergence)],
+  ['att-kld', attentionOutputKl(), overRows(ALL, 'attention', headDivergence)],
   [
     'att-kld of the last layer',
     attentionOutputKl({ layers: 'last' }),
-    overRows([2], 'attention.self.output', headDivergence),
+    overRows([2], 'attention', headDivergence),
   ],
-  ['att-mse', attentionOutputMse(), overRows(ALL, 'attention.self.output', squaredError)],
+  ['att-mse', attentionOutputMse(), overRows(ALL, 'attention', squaredError)],
   ['att-projection-mse', projectedAttentionMse(), projections],
   ['att-map-kl', attentionMapKl(), attentionMaps],
   [
@@ -148,14 +151,14 @@ describe.each<[string, DistillationLoss, Reference]>([
     selfAttentionRelations({ layers: [0, 1], relationHeads: 4 }),
     (...models) => sum(relations([0, 1], 4).map((reference) => reference(...models))),
   ],
-  ['hidden-mse of two layers', hiddenMse({ layers: [0, 2] }), overRows([0, 2], 'output', squaredError)],
-  ['hidden-cosine', hiddenCosine(), overRows(ALL, 'output', cosineDistance)],
+  ['hidden-mse of two layers', hiddenMse({ layers: [0, 2] }), overRows([0, 2], 'hidden', squaredError)],
+  ['hidden-cosine', hiddenCosine(), overRows(ALL, 'hidden', cosineDistance)],
 ])('%s', (_name, loss, reference) => {
   const teacher = draw(1);
   const student = draw(2);
   const expected = reference(teacher, student, LENGTHS);
   const read = [...student.keys()].filter((site) =>
-    loss.name === 'logit-kl' ? site === LOGITS : loss.taps(site, MODEL),
+    loss.name === 'logit-kl' ? site === LOGITS : loss.taps(pointOf(site), MODEL),
   );
 
   it('equals the float64 reference', () => {
@@ -236,7 +239,7 @@ function tapsOf(shown: Shown): Taps {
   const tensors = [...shown].map(
     ([site, rows]) => [site, tf.tensor2d(rows.flat(), [rows.length, rows[0]!.length])] as const,
   );
-  return { logits: tensors[0]![1], sites: new Map(tensors.slice(1)) };
+  return { logits: tensors[0]![1], shown: new Map(tensors.slice(1)) };
 }
 
 function contextOf(lengths: readonly number[]): DistillationContext {
@@ -254,10 +257,10 @@ function lossOf(loss: DistillationLoss, teacher: Shown, student: Shown, lengths 
 function gradientsOf(loss: DistillationLoss, teacher: Shown, student: Shown, sites: readonly string[]) {
   return tf.tidy(() => {
     const own = tapsOf(student);
-    const points = sites.map((site) => (site === LOGITS ? own.logits : own.sites.get(site)!));
+    const points = sites.map((site) => (site === LOGITS ? own.logits : own.shown.get(site)!));
     const at = (...xs: tf.Tensor[]) => {
-      const changed = new Map([...own.sites, ...sites.map((site, i) => [site, xs[i]!] as const)]);
-      const taps = { logits: changed.get(LOGITS) ?? own.logits, sites: changed };
+      const changed = new Map([...own.shown, ...sites.map((site, i) => [site, xs[i]!] as const)]);
+      const taps = { logits: changed.get(LOGITS) ?? own.logits, shown: changed };
       return loss.compute(tapsOf(teacher), taps, contextOf(LENGTHS));
     };
     return tf

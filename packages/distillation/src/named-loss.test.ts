@@ -7,10 +7,9 @@ it('makes each loss under its own name, with the options that concern it', () =>
     const loss = namedLoss(name, { layers: [0], temperature: 2, relationHeads: 4 });
     expect(loss.name).toBe(name);
     const reads = (layer: number) =>
-      ['self.query', 'self.output', 'output.dense']
-        .map((tap) => `encoder.layer.${layer}.attention.${tap}`)
-        .concat(`encoder.layer.${layer}.output`)
-        .some((site) => loss.taps(site, shape));
+      (['query', 'attention', 'attention-output', 'hidden'] as const).some((role) =>
+        loss.taps({ role, layer }, shape),
+      );
     expect([reads(0), reads(1)]).toEqual([name !== 'logit-kl', false]);
   }
 });

@@ -18,14 +18,14 @@ import type { LayerOptions } from './layers.ts';
  * import { projectedAttentionMse } from '@sdq/distillation';
  *
  * const e5 = { layers: 12, heads: 12, hiddenSize: 384 };
- * projectedAttentionMse().taps('encoder.layer.0.attention.output.dense', e5); // true
+ * projectedAttentionMse().taps({ role: 'attention-output', layer: 0 }, e5); // true
  * ```
  */
 export function projectedAttentionMse({ layers = 'all' }: LayerOptions = {}): DistillationLoss {
   return layeredLoss({
     name: 'att-projection-mse',
     layers,
-    reads: ['attention.output.dense'],
+    reads: ['attention-output'],
     same: ['hiddenSize'],
     distance: ([teacher], [student]) => meanSquaredError(teacher!, student!),
   });

@@ -83,17 +83,17 @@ describe('requireComparable', () => {
 });
 
 describe('a loss that reads layers', () => {
-  const shown = (site: string) => ({
+  const show = (key: string) => ({
     logits: tf.zeros([2, 3]),
-    sites: new Map([[site, tf.zeros([2, 4])]]),
+    shown: new Map([[key, tf.zeros([2, 4])]]),
   });
   const model = { layers: 2, heads: 2, hiddenSize: 4 };
   const context = { offsets: Int32Array.of(0, 2), teacher: model, student: model };
 
   it('compares the last layers of models of different depth', () => {
     const loss = hiddenMse({ layers: 'last' });
-    const student = shown('encoder.layer.0.output');
-    const value = loss.compute(shown('encoder.layer.1.output'), student, {
+    const student = show('hidden.0');
+    const value = loss.compute(show('hidden.1'), student, {
       ...context,
       student: { ...model, layers: 1 },
     });
@@ -101,9 +101,9 @@ describe('a loss that reads layers', () => {
   });
 
   it('names a tap that is not there, and refuses models that it cannot compare', () => {
-    const empty = shown('embeddings');
+    const empty = show('hidden');
     expect(() => hiddenMse().compute(empty, empty, context)).toThrow(
-      'The teacher has no tap "encoder.layer.0.output", which the loss hidden-mse reads.',
+      'The teacher has no tap "hidden" in layer 0, which the loss hidden-mse reads.',
     );
     const other = { ...context, student: { ...model, layers: 1 } };
     expect(() => hiddenMse().compute(empty, empty, other)).toThrow(

@@ -26,7 +26,7 @@ export interface RelationOptions extends LayerOptions {
  *
  * const e5 = { layers: 12, heads: 12, hiddenSize: 384 };
  * const loss = selfAttentionRelations({ relationHeads: 24 });
- * loss.taps('encoder.layer.11.attention.self.value', e5); // true
+ * loss.taps({ role: 'value', layer: 11 }, e5); // true
  * loss.obstacle?.(e5, { ...e5, hiddenSize: 192 }); // undefined
  * ```
  */
@@ -44,7 +44,7 @@ export function selfAttentionRelations({
   return layeredLoss({
     name: 'minilm-relations',
     layers,
-    reads: ['attention.self.query', 'attention.self.key', 'attention.self.value'],
+    reads: ['query', 'key', 'value'],
     obstacle: (teacher, student) =>
       [teacher, student].some(({ hiddenSize }) => hiddenSize % parts(teacher) !== 0)
         ? `a number of relation heads, now ${parts(teacher)}, that divides both hidden sizes`

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { type AffineGrid, type EncoderOps, type Layout, Random, type Site } from '@sdq/core';
+import { type AffineGrid, type EncoderOps, type Layout, Random, type Site, type TapPoint } from '@sdq/core';
 import type { ForwardPass, IntegerParameters } from '@sdq/kernels';
 import { describe, expect, it } from 'vitest';
 import {
@@ -74,7 +74,7 @@ class ReferenceOps implements EncoderOps<Rows> {
     return { width, data: Float64Array.from(rows) };
   }
 
-  tap(_site: Site, x: Rows): Rows {
+  tap(_point: TapPoint, x: Rows): Rows {
     return x;
   }
 }
@@ -162,7 +162,7 @@ const block =
     const [q, k, v] = ['query', 'key', 'value'].map((name) => linear(ops, name, x, parameter));
     const context = ops.attention('self', q!, k!, v!, { offsets }, 3);
     const attended = ops.add(linear(ops, 'output', context, parameter), x);
-    const wide = ops.gelu(linear(ops, 'wide', ops.tap('attended', attended), parameter));
+    const wide = ops.gelu(linear(ops, 'wide', ops.tap({ role: 'attention' }, attended), parameter));
     const first = ops.firstTokens(ops.dropout(linear(ops, 'narrow', wide, parameter), 0.1), { offsets });
     return linear(ops, 'classifier', ops.tanh(first), parameter);
   };

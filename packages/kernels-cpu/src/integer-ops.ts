@@ -1,4 +1,4 @@
-import { type EncoderOps, type Layout, SdqError, type Site } from '@sdq/core';
+import { type EncoderOps, type Layout, SdqError, type Site, type TapPoint } from '@sdq/core';
 
 /** A value of a recording: step number s is s, parameter number p is -1 - p. */
 export type Slot = number;
@@ -82,7 +82,7 @@ export class IntegerOps implements EncoderOps<Slot> {
     return this.record('firstTokens', '', [x]);
   }
 
-  tap(_site: Site, x: Slot): Slot {
+  tap(_point: TapPoint, x: Slot): Slot {
     return x;
   }
 

@@ -1,4 +1,11 @@
-import { type EncoderBatch, type EncoderOps, type Layout, SdqError, type Site } from '@sdq/core';
+import {
+  type EncoderBatch,
+  type EncoderOps,
+  type Layout,
+  SdqError,
+  type Site,
+  type TapPoint,
+} from '@sdq/core';
 import type { HostTensor } from '@sdq/models';
 import type { GraphBuilder, Value } from './graph-builder.ts';
 import { transpose } from './transpose.ts';
@@ -94,7 +101,7 @@ export class OnnxOps implements EncoderOps<Value> {
     return this.graph.node('first_tokens', 'Gather', [x, this.graph.integer(0)], { axis: 1 });
   }
 
-  tap(_site: Site, x: Value): Value {
+  tap(_point: TapPoint, x: Value): Value {
     return x;
   }
 

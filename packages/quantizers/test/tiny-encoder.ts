@@ -31,13 +31,14 @@ export function run(
     ops.linear(site, x, find(`${site}.weight`), find(`${site}.bias`));
   const norm = (site: string, x: tf.Tensor) =>
     ops.layerNorm(site, x, find(`${site}.weight`), find(`${site}.bias`), 1e-5);
-  let hidden = kind === 'post-norm' ? ops.tap('in', norm('norm', x)) : x;
-  for (const layer of ['a', 'b']) {
+  let hidden = kind === 'post-norm' ? ops.tap({ role: 'hidden' }, norm('norm', x)) : x;
+  for (const [index, layer] of ['a', 'b'].entries()) {
     const input = kind === 'pre-norm' ? norm(`${layer}.norm`, hidden) : hidden;
     const gate = linear(`${layer}.gate`, input);
     const wide = ops.gelu(linear(`${layer}.up`, input));
     const sum = ops.add(ops.add(linear(`${layer}.down`, wide), gate), hidden);
-    hidden = kind === 'post-norm' ? ops.tap(layer, norm(`${layer}.norm`, sum)) : sum;
+    hidden =
+      kind === 'post-norm' ? ops.tap({ role: 'hidden', layer: index }, norm(`${layer}.norm`, sum)) : sum;
   }
   return hidden;
 }
@@ -63,7 +64,7 @@ export function tinyEncoder(kind: 'post-norm' | 'pre-norm'): CalibratedModel<tf.
     parameters.set(`${site}.bias`, draw([HIDDEN], 0.1));
   };
   if (kind === 'post-norm') norm('norm');
-  for (const layer of ['a', 'b']) {
+  for (const [index, layer] of ['a', 'b'].entries()) {
     linear(`${layer}.gate`, HIDDEN, HIDDEN);
     linear(`${layer}.up`, WIDE, HIDDEN);
     linear(`${layer}.down`, HIDDEN, WIDE);

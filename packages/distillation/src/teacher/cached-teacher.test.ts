@@ -40,8 +40,8 @@ async function load(kind: HeadKind): Promise<{ teacher: EncoderModel; folder: st
   return { teacher: await tinyModel(folder, 64, head), folder };
 }
 
-function values({ logits, sites }: Taps): Float32Array[] {
-  return [logits, ...sites.values()].map((tensor) => tensor.dataSync() as Float32Array);
+function values({ logits, shown }: Taps): Float32Array[] {
+  return [logits, ...shown.values()].map((tensor) => tensor.dataSync() as Float32Array);
 }
 
 describe.each(['cpu', 'sdq-cpu'])('on %s', (backend) => {
@@ -71,7 +71,7 @@ describe.each(['cpu', 'sdq-cpu'])('on %s', (backend) => {
           const batch = packBatch(examples, chosen);
           const live = keptTaps(() => teacherSignal(teacher, reader, batch));
           const found = keptTaps(() => cached.signal(batch));
-          expect([...found.sites.keys()]).toEqual([...live.sites.keys()]);
+          expect([...found.shown.keys()]).toEqual([...live.shown.keys()]);
           expect(found.logits.shape).toEqual(live.logits.shape);
           for (const [i, part] of values(found).entries()) {
             const exact = values(live)[i]!;
@@ -103,9 +103,9 @@ describe.each(['cpu', 'sdq-cpu'])('on %s', (backend) => {
         teacher,
         folder,
         reader: {
-          taps: (site, model) => {
-            if (site === 'embeddings') passes += 1;
-            return reader.taps(site, model);
+          taps: (point, model) => {
+            if (point.layer === undefined) passes += 1;
+            return reader.taps(point, model);
           },
         },
         examples: many,

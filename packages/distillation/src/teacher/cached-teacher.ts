@@ -1,4 +1,4 @@
-import type { Site, Taps } from '@sdq/core';
+import type { Taps } from '@sdq/core';
 import {
   type Batch,
   concatenate,
@@ -83,13 +83,13 @@ export class CachedTeacher {
     }
     const others = batch.examples.filter((example) => !this.cache.holds(example));
     if (others.length > 0) this.compute(others, others, found);
-    const shown = parts.map(({ name, width }, part) => {
+    const values = parts.map(({ name, width }, part) => {
       const pieces = batch.examples.map((example) => found.get(example)![part]!);
       const whole = concatenate(pieces, Float32Array);
       return [name, tf.tensor2d(whole, [whole.length / width, width])] as const;
     });
-    const [[, logits], ...sites] = shown as [(typeof shown)[number], ...typeof shown];
-    return lossTaps(this.options.teacher, { logits, sites: new Map(sites) }, batch);
+    const [[, logits], ...taps] = values as [(typeof values)[number], ...typeof values];
+    return lossTaps(this.options.teacher, { logits, shown: new Map(taps) }, batch);
   }
 
   close(): void {
@@ -105,7 +105,7 @@ export class CachedTeacher {
     const { parts } = this.cache.content;
     const batch = packBatch(this.options.examples, examples);
     const taps = keptTaps(() => shownTaps(this.options.teacher, this.options.reader, batch));
-    const values = [taps.logits, ...taps.sites.values()].map((tensor) => tensor.dataSync() as Float32Array);
+    const values = [taps.logits, ...taps.shown.values()].map((tensor) => tensor.dataSync() as Float32Array);
     for (const [i, example] of examples.entries()) {
       const slices = values.map((all, part) => {
         const { width, rows } = parts[part]!;
@@ -122,12 +122,12 @@ export class CachedTeacher {
 /** What the teacher shows, from a look at one example. */
 function partsOf({ teacher, reader, examples }: CachedTeacherOptions): CachePart[] {
   return tf.tidy(() => {
-    const { logits, sites } = shownTaps(teacher, reader, packBatch(examples, [0]));
+    const { logits, shown } = shownTaps(teacher, reader, packBatch(examples, [0]));
     const rows = teacher.head.kind === 'sequence-classification' ? 'example' : 'tokens';
     return [
       { name: 'logits', width: logits.shape[1]!, rows } as const,
-      ...[...sites].map(
-        ([name, x]: [Site, tf.Tensor]) => ({ name, width: x.shape[1]!, rows: 'tokens' }) as const,
+      ...[...shown].map(
+        ([name, x]: [string, tf.Tensor]) => ({ name, width: x.shape[1]!, rows: 'tokens' }) as const,
       ),
     ];
   });

@@ -16,7 +16,7 @@ const content = (type: CacheType, more: Partial<CacheContent> = {}): CacheConten
   type,
   parts: [
     { name: 'logits', width: 3, rows: 'example' },
-    { name: 'encoder.layer.0.attention.self.output', width: 2, rows: 'tokens' },
+    { name: 'attention.0', width: 2, rows: 'tokens' },
   ],
   ...more,
 });

@@ -1,4 +1,4 @@
-import type { DistillationLoss, EncoderShape, Site, Taps } from '@sdq/core';
+import { type DistillationLoss, type EncoderShape, type TapPoint, type Taps, tapKey } from '@sdq/core';
 import { type Batch, type EncoderModel, FloatOps, logitsOf, lossRows } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
 
@@ -7,16 +7,16 @@ export type TapReader = Pick<DistillationLoss, 'taps'>;
 
 /** Collects the taps of a model that losses read. */
 export class TapCollector {
-  readonly sites = new Map<Site, tf.Tensor>();
+  readonly shown = new Map<string, tf.Tensor>();
 
   constructor(
     private readonly reader: TapReader,
     private readonly model: EncoderShape,
   ) {}
 
-  readonly onTap = (site: Site, x: tf.Tensor): boolean => {
-    const read = this.reader.taps(site, this.model);
-    if (read) this.sites.set(site, x);
+  readonly onTap = (point: TapPoint, x: tf.Tensor): boolean => {
+    const read = this.reader.taps(point, this.model);
+    if (read) this.shown.set(tapKey(point), x);
     return read;
   };
 }
@@ -30,12 +30,12 @@ export function teacherSignal(teacher: EncoderModel, reader: TapReader, batch: B
 export function shownTaps(teacher: EncoderModel, reader: TapReader, batch: Batch): Taps {
   const collector = new TapCollector(reader, teacher.config);
   const logits = logitsOf(teacher, new FloatOps({ onTap: collector.onTap }), batch);
-  return { logits, sites: collector.sites };
+  return { logits, shown: collector.shown };
 }
 
 /** Taps with their logits as the losses over rows of classes take them. */
-export function lossTaps(model: EncoderModel, { logits, sites }: Taps, batch: Batch): Taps {
-  return { logits: lossRows(model, logits, batch), sites };
+export function lossTaps(model: EncoderModel, { logits, shown }: Taps, batch: Batch): Taps {
+  return { logits: lossRows(model, logits, batch), shown };
 }
 
 /** Runs in a scope of its own, which only the taps outlive. */
@@ -43,12 +43,12 @@ export function keptTaps(show: () => Taps): Taps {
   const kept: { taps?: Taps } = {};
   tf.tidy(() => {
     kept.taps = show();
-    return [kept.taps.logits, ...kept.taps.sites.values()];
+    return [kept.taps.logits, ...kept.taps.shown.values()];
   });
   return kept.taps!;
 }
 
 /** Disposes the tensors of taps that were kept. */
-export function disposeTaps({ logits, sites }: Taps): void {
-  tf.dispose([logits, ...sites.values()]);
+export function disposeTaps({ logits, shown }: Taps): void {
+  tf.dispose([logits, ...shown.values()]);
 }

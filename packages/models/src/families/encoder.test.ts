@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { EncoderBatch } from '@sdq/core';
+import { type EncoderBatch, type TapRole, tapKey } from '@sdq/core';
 import { attention, linear } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -44,37 +44,42 @@ describe.each(models)('%s, against the transformers library', (name) => {
     const { config } = checkpoint;
     const seen = new Map<string, tf.Tensor>();
     encode(
-      new FloatOps({ onTap: (site, x) => seen.set(site, x).has(site) }),
+      new FloatOps({ onTap: (point, x) => seen.set(tapKey(point), x).size > 0 }),
       config,
       parameters,
       pack(oracle),
     );
-    const sites = ['embeddings', 'encoder.layer.0.output', 'encoder.layer.1.output'];
-    for (const [i, site] of sites.entries()) expectClose(seen.get(site), oracle.hidden[i], 1e-5);
+    const keys = ['hidden', 'hidden.0', 'hidden.1'];
+    for (const [i, key] of keys.entries()) expectClose(seen.get(key), oracle.hidden[i], 1e-5);
   });
 
   it('shows at its taps what each module of a layer gives', () => {
     const { config } = checkpoint;
     const batch = pack(oracle);
     const seen = new Map<string, tf.Tensor>();
-    encode(new FloatOps({ onTap: (site, x) => seen.set(site, x).has(site) }), config, parameters, batch);
-    const at = (tap: string) => seen.get(`encoder.layer.1.${tap}`)!;
+    encode(
+      new FloatOps({ onTap: (point, x) => seen.set(tapKey(point), x).size > 0 }),
+      config,
+      parameters,
+      batch,
+    );
+    const at = (role: TapRole) => seen.get(tapKey({ role, layer: 1 }))!;
     const dense = (site: string, x: tf.Tensor) =>
       linear(
         x,
         parameters.get(`encoder.layer.1.${site}.weight`)!,
         parameters.get(`encoder.layer.1.${site}.bias`)!,
       );
-    const before = seen.get('encoder.layer.0.output')!;
-    for (const name of ['query', 'key', 'value']) {
-      const site = `attention.self.${name}`;
-      expectClose(at(site), [...dense(site, before).dataSync()], 1e-6);
+    const before = seen.get('hidden.0')!;
+    for (const role of ['query', 'key', 'value'] as const) {
+      const expected = dense(`attention.self.${role}`, before);
+      expectClose(at(role), [...expected.dataSync()], 1e-6);
     }
-    const [q, k, v] = ['query', 'key', 'value'].map((name) => at(`attention.self.${name}`));
+    const [q, k, v] = (['query', 'key', 'value'] as const).map(at);
     const attended = attention(q!, k!, v!, batch.offsets, config.heads);
-    expectClose(at('attention.self.output'), [...attended.dataSync()], 1e-6);
+    expectClose(at('attention'), [...attended.dataSync()], 1e-6);
     const projected = dense('attention.output.dense', attended);
-    expectClose(at('attention.output.dense'), [...projected.dataSync()], 1e-6);
+    expectClose(at('attention-output'), [...projected.dataSync()], 1e-6);
     expect(seen.size).toBe(1 + 8 * config.layers);
   });
 

@@ -1,4 +1,4 @@
-import { Random } from '@sdq/core';
+import { Random, type TapPoint } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
 import { expect, it } from 'vitest';
 import { loadCheckpoint } from '../files/checkpoint.ts';
@@ -35,7 +35,7 @@ it('lets go of all that a layer computed on its way, save what a listener keeps'
   // The embeddings, and what each layer gives.
   expect(tf.memory().numTensors).toBe(before + 1 + config.layers);
   const heard: tf.Tensor[] = [];
-  const onTap = (site: string, x: tf.Tensor) => site.endsWith('self.output') && heard.push(x) > 0;
+  const onTap = ({ role }: TapPoint, x: tf.Tensor) => role === 'attention' && heard.push(x) > 0;
   const listened = encode(new FloatOps({ onTap }), config, parameters, batch);
   expect(heard).toHaveLength(config.layers);
   expect(heard.every((x) => Number.isFinite(x.sum().dataSync()[0]))).toBe(true);

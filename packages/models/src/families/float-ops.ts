@@ -1,4 +1,4 @@
-import type { EncoderOps, Layout, Random, Site } from '@sdq/core';
+import type { EncoderOps, Layout, Random, Site, TapPoint } from '@sdq/core';
 import { attention, dropout, embedding, gelu, layerNorm, linear } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
 
@@ -7,7 +7,7 @@ export interface FloatOptions {
   /** Where dropout's seeds come from; without it the model is not in training and drops nothing. */
   readonly dropout?: Random | undefined;
   /** Called with each tapped value; tells whether it must outlive its layer, as one that a loss reads. */
-  readonly onTap?: ((site: Site, x: tf.Tensor) => boolean) | undefined;
+  readonly onTap?: ((point: TapPoint, x: tf.Tensor) => boolean) | undefined;
 }
 
 /**
@@ -67,8 +67,8 @@ export class FloatOps implements EncoderOps<tf.Tensor> {
     return embedding(x, layout.offsets.slice(0, -1));
   }
 
-  tap(site: Site, x: tf.Tensor): tf.Tensor {
-    if (this.options.onTap?.(site, x)) this.kept.push(x);
+  tap(point: TapPoint, x: tf.Tensor): tf.Tensor {
+    if (this.options.onTap?.(point, x)) this.kept.push(x);
     return x;
   }
 

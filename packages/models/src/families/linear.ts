@@ -4,8 +4,3 @@ import type { EncoderOps, FindParameter } from '@sdq/core';
 export function linear<T>(ops: EncoderOps<T>, find: FindParameter<T>, site: string, x: T): T {
   return ops.linear(site, x, find(`${site}.weight`), find(`${site}.bias`));
 }
-
-/** A linear whose output losses may read. */
-export function tappedLinear<T>(ops: EncoderOps<T>, find: FindParameter<T>, site: string, x: T): T {
-  return ops.tap(site, linear(ops, find, site, x));
-}

@@ -9,10 +9,11 @@ import {
   type RoleOf,
   SdqError,
   type SequenceHeadSites,
+  type TapRole,
 } from '@sdq/core';
 import { z } from 'zod';
 import { badField } from './bad-field.ts';
-import { linear, tappedLinear } from './linear.ts';
+import { linear } from './linear.ts';
 import { dense, norm, type Shapes } from './shapes.ts';
 
 // Bounds on what a file may ask for, each well above any published multilingual encoder (XLM-R XXL: hidden
@@ -39,11 +40,9 @@ export interface PostNormFamily {
 /**
  * A family of BERT's post-LN encoders (Devlin et al. 2019, arXiv 1810.04805).
  *
- * Names of sites are those of the Hugging Face library. Taps, each what the module of that name gives: `embeddings`, and
- * per layer i `encoder.layer.{i}.attention.self.query`, `.key` and `.value`, `encoder.layer.{i}.attention.self.output`
- * (the heads' outputs before the output projection, which Att-KLD distils), `encoder.layer.{i}.attention.output.dense`
- * and `encoder.layer.{i}.output.dense` (before dropout and residual sum), `encoder.layer.{i}.attention.output` and
- * `encoder.layer.{i}.output` (after the LayerNorm). There is dropout after the
+ * Names of sites are those of the Hugging Face library. There are all taps of {@link TapRole}: `attention` (the heads'
+ * outputs before the output projection) is what Att-KLD distils; `attention-output` and `ffn-out` are before dropout and
+ * residual sum, `attention-norm` and `hidden` after the LayerNorm. There is dropout after the
  * embeddings' layer norm and after both dense layers that end in a residual sum; unlike in the Hugging Face
  * library there is none on the attention probabilities, which a fused attention kernel never holds.
  */
@@ -216,11 +215,10 @@ function forward<T>(
   const scope = (run: () => T) => ops.scope?.(run) ?? run();
   let hidden = scope(() => embeddings(ops, config, find, batch, firstPosition));
   for (let i = 0; i < config.layers; i++) {
-    const layer = `encoder.layer.${i}`;
     const x = hidden;
     hidden = scope(() => {
-      const attended = attentionBlock(ops, config, find, layer, x, batch);
-      return feedForwardBlock(ops, config, find, layer, attended);
+      const attended = attentionBlock(ops, config, find, i, x, batch);
+      return feedForwardBlock(ops, config, find, i, attended);
     });
   }
   return hidden;
@@ -242,34 +240,39 @@ function embeddings<T>(
   const positions = pick('embeddings.position_embeddings', positionIds(first, batch));
   const sum = ops.add(ops.add(words, types), positions);
   const normed = layerNorm(ops, config, find, 'embeddings.LayerNorm', sum);
-  return ops.tap('embeddings', ops.dropout(normed, config.hiddenDropout));
+  return ops.tap({ role: 'hidden' }, ops.dropout(normed, config.hiddenDropout));
 }
 
 function attentionBlock<T>(
   ops: EncoderOps<T>,
   config: EncoderConfig,
   find: FindParameter<T>,
-  layer: string,
+  layer: number,
   x: T,
   batch: PackedBatch,
 ): T {
-  const self = `${layer}.attention.self`;
-  const query = tappedLinear(ops, find, `${self}.query`, x);
-  const key = tappedLinear(ops, find, `${self}.key`, x);
-  const value = tappedLinear(ops, find, `${self}.value`, x);
-  const context = ops.tap(`${self}.output`, ops.attention(self, query, key, value, batch, config.heads));
-  return residual(ops, config, find, `${layer}.attention.output`, context, x);
+  const site = `encoder.layer.${layer}.attention`;
+  const self = `${site}.self`;
+  const project = (role: 'query' | 'key' | 'value') =>
+    ops.tap({ role, layer }, linear(ops, find, `${self}.${role}`, x));
+  const [query, key, value] = [project('query'), project('key'), project('value')];
+  const attended = ops.attention(self, query, key, value, batch, config.heads);
+  const context = ops.tap({ role: 'attention', layer }, attended);
+  const taps = { dense: 'attention-output', norm: 'attention-norm' } as const;
+  return residual(ops, config, find, `${site}.output`, context, x, layer, taps);
 }
 
 function feedForwardBlock<T>(
   ops: EncoderOps<T>,
   config: EncoderConfig,
   find: FindParameter<T>,
-  layer: string,
+  layer: number,
   x: T,
 ): T {
-  const wide = ops.gelu(linear(ops, find, `${layer}.intermediate.dense`, x));
-  return residual(ops, config, find, `${layer}.output`, wide, x);
+  const site = `encoder.layer.${layer}`;
+  const wide = ops.gelu(linear(ops, find, `${site}.intermediate.dense`, x));
+  const taps = { dense: 'ffn-out', norm: 'hidden' } as const;
+  return residual(ops, config, find, `${site}.output`, wide, x, layer, taps);
 }
 
 function residual<T>(
@@ -279,9 +282,12 @@ function residual<T>(
   site: string,
   x: T,
   skipped: T,
+  layer: number,
+  taps: Readonly<Record<'dense' | 'norm', TapRole>>,
 ): T {
-  const dense = ops.dropout(tappedLinear(ops, find, `${site}.dense`, x), config.hiddenDropout);
-  return ops.tap(site, layerNorm(ops, config, find, `${site}.LayerNorm`, ops.add(dense, skipped)));
+  const dense = ops.tap({ role: taps.dense, layer }, linear(ops, find, `${site}.dense`, x));
+  const sum = ops.add(ops.dropout(dense, config.hiddenDropout), skipped);
+  return ops.tap({ role: taps.norm, layer }, layerNorm(ops, config, find, `${site}.LayerNorm`, sum));
 }
 
 function layerNorm<T>(

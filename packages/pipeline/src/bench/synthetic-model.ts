@@ -118,7 +118,7 @@ export function syntheticModel(options: SyntheticOptions): SyntheticModel {
       : float;
     return {
       logits: forward(ops, config, parameters, batch, head).logits,
-      sites: collector.sites,
+      shown: collector.shown,
     };
   };
   const show = () => keptTaps(() => taps(false, false));

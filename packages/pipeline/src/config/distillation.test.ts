@@ -39,9 +39,8 @@ describe('distillationOf', () => {
   });
 
   it('reads the layers that were asked for', () => {
-    const sites = [0, 1].map((layer) => `encoder.layer.${layer}.attention.self.output`);
     const read = (config: DistillationConfig) =>
-      sites.map((site) => distillationOf('sdq', config)!.taps(site, MODEL));
+      [0, 1].map((layer) => distillationOf('sdq', config)!.taps({ role: 'attention', layer }, MODEL));
     expect(read(CONFIG)).toEqual([true, true]);
     expect(read({ ...CONFIG, layers: 'last' })).toEqual([false, true]);
     expect(read({ ...CONFIG, layers: [0] })).toEqual([true, false]);

@@ -19,7 +19,7 @@ function module(name: string, code: string): string {
 
 const quantizer = (name: string, more = '') =>
   `{ name: '${name}', bits: 4, granularity: 'channel', fakeQuantize() {}, quantize() {}, ${more} }`;
-const plugin = (name: string, parts: string) => `export default { contract: 1, name: '${name}', ${parts} };`;
+const plugin = (name: string, parts: string) => `export default { contract: 2, name: '${name}', ${parts} };`;
 
 describe('loadPlugins', () => {
   it('brings quantizers and losses by their names', async () => {
@@ -82,10 +82,10 @@ describe('loadPlugins', () => {
     ['other', 'export default 5;', /is no plug-in/],
     [
       'later',
-      'export default { contract: 2, name: "later" };',
-      /version 2 of the contract of plug-ins, and this sdq has version 1/,
+      'export default { contract: 3, name: "later" };',
+      /version 3 of the contract of plug-ins, and this sdq has version 2/,
     ],
-    ['unnamed', 'export default { contract: 1 };', /is wrong at name: /],
+    ['unnamed', 'export default { contract: 2 };', /is wrong at name: /],
     ['typo', plugin('x', 'quantiser: []'), /is wrong: .*quantiser/],
     [
       'bits',

@@ -81,7 +81,7 @@ export function quantizedTraining(
       const logits = lossLogits(student, ops, batch);
       const task = softmaxCrossEntropy(logits as tf.Tensor2D, batch.labels);
       if (!distilled) return { total: task, parts: { task } };
-      const taps = { logits, sites: collector.sites };
+      const taps = { logits, shown: collector.shown };
       const context = { offsets: batch.offsets, teacher: distilled.teacher.config, student: student.config };
       const { total, parts, terms } = distilled.loss.compute(prepared!, taps, context, step / totalSteps);
       return {

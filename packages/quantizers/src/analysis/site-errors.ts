@@ -1,4 +1,11 @@
-import { type AffineGrid, type EncoderOps, type Layout, type Site, yieldToEvents } from '@sdq/core';
+import {
+  type AffineGrid,
+  type EncoderOps,
+  type Layout,
+  type Site,
+  type TapPoint,
+  yieldToEvents,
+} from '@sdq/core';
 import type { ErrorPart, SiteError, TensorError } from '@sdq/core/results';
 import * as tf from '@tensorflow/tfjs';
 import { FakeQuantizedOps } from '../interpreters/index.ts';
@@ -171,7 +178,7 @@ class ComparingOps implements EncoderOps<tf.Tensor> {
     return this.run((ops, of) => ops.firstTokens(of(x), layout), false);
   }
 
-  tap(_site: Site, x: tf.Tensor): tf.Tensor {
+  tap(_point: TapPoint, x: tf.Tensor): tf.Tensor {
     return x;
   }
 

@@ -1,4 +1,4 @@
-import type { EncoderOps, Layout, Site } from '@sdq/core';
+import type { EncoderOps, Layout, Site, TapPoint } from '@sdq/core';
 import type { Tensor } from '@tensorflow/tfjs';
 import { WrappedOps } from './wrapped-ops.ts';
 
@@ -68,8 +68,8 @@ export class TracingOps extends WrappedOps {
     return this.handedOn(x, super.dropout(x, rate));
   }
 
-  override tap(site: Site, x: Tensor): Tensor {
-    return this.handedOn(x, super.tap(site, x));
+  override tap(point: TapPoint, x: Tensor): Tensor {
+    return this.handedOn(x, super.tap(point, x));
   }
 
   private reads(x: Tensor): void {

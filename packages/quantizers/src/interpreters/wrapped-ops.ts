@@ -1,4 +1,4 @@
-import type { EncoderOps, Layout, Site } from '@sdq/core';
+import type { EncoderOps, Layout, Site, TapPoint } from '@sdq/core';
 import type { Tensor } from '@tensorflow/tfjs';
 
 /** Hands every operation to another interpreter: the base of those that change a few. */
@@ -41,8 +41,8 @@ export abstract class WrappedOps implements EncoderOps<Tensor> {
     return this.inner.firstTokens(x, layout);
   }
 
-  tap(site: Site, x: Tensor): Tensor {
-    return this.inner.tap(site, x);
+  tap(point: TapPoint, x: Tensor): Tensor {
+    return this.inner.tap(point, x);
   }
 
   scope(run: () => Tensor): Tensor {
