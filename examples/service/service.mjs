@@ -1,6 +1,6 @@
 // A model as an HTTP service: POST /predict with { "texts": [...] } gives { "results": [...] }, each with an answer or an
 // error of its own; GET /stats.
-import { loadEncoder } from '@sdq/pipeline';
+import { loadEncoder } from '@sdq/serve';
 import fastify from 'fastify';
 
 const TEXT = {

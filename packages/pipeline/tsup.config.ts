@@ -1,5 +1,3 @@
 import { library } from '../../tooling/ci/tsup.ts';
 
-export default library({
-  entry: { index: 'src/index.ts', 'serving-worker': 'src/serving/serving-worker.ts' },
-});
+export default library();

@@ -35,7 +35,8 @@ function measured(name) {
 
 async function calibrate() {
   const { useSdqCpu } = await import('@sdq/kernels-cpu');
-  const { calibratedModel, calibrationBatches, disposeModel, loadFineTuned } = await import('@sdq/pipeline');
+  const { disposeModel } = await import('@sdq/models');
+  const { calibratedModel, calibrationBatches, loadFineTuned } = await import('@sdq/pipeline');
   const { createPlan, quantize } = await import('@sdq/quantizers');
   const { readSplit } = await import('@sdq/xglue');
   const tf = await import('@tensorflow/tfjs');

@@ -5,14 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cachedDefaultCheckpoint, FloatOps, forward, loadTokenizer } from '@sdq/models';
 import { OnnxSession, writeOnnx } from '@sdq/onnx';
-import {
-  devSets,
-  exampleEncoder,
-  quantizedClassifier,
-  quantizeModel,
-  syntheticModel,
-  trainableTask,
-} from '@sdq/pipeline';
+import { devSets, exampleEncoder, quantizeModel, syntheticModel, trainableTask } from '@sdq/pipeline';
+import { quantizedClassifier } from '@sdq/serve';
 import { taskLabels } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 import { threads } from './machine.mjs';

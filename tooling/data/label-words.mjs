@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { Random } from '@sdq/core';
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import { FloatOps, logitsOf } from '@sdq/models';
-import { loadFineTuned, predictClasses } from '@sdq/pipeline';
+import { loadFineTuned } from '@sdq/pipeline';
+import { predictClasses } from '@sdq/serve';
 import { listLanguages, readSplit } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 

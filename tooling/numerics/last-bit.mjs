@@ -3,7 +3,8 @@
 
 import { useSdqCpu } from '@sdq/kernels-cpu';
 import { loadQuantizedModel, loadTokenizer, packEncodings } from '@sdq/models';
-import { defaultMaxLength, devSets, exampleEncoder, quantizedClassifier, trainableTask } from '@sdq/pipeline';
+import { defaultMaxLength, devSets, exampleEncoder, trainableTask } from '@sdq/pipeline';
+import { quantizedClassifier } from '@sdq/serve';
 
 const [folder, taskName, data, devLimit = '10'] = process.argv.slice(2);
 await useSdqCpu();

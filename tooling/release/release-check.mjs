@@ -20,9 +20,9 @@ import { localRegistry } from './local-registry.mjs';
 import { checkManager, MANAGER_NAMES } from './package-managers.mjs';
 import { bin, pack, packageFolders, packageIn, root, run } from './packed.mjs';
 
-// A README shows an error that is thrown on purpose, and a training of minutes.
+// A README shows an error that is thrown on purpose, and what needs a trained model.
 const THROWS = ['@sdq/core'];
-const TYPES_ONLY = ['@sdq/pipeline'];
+const TYPES_ONLY = ['@sdq/pipeline', '@sdq/report', '@sdq/serve'];
 const MEGABYTE = 1e6;
 const REPORT = join(root, 'docs/releases.md');
 

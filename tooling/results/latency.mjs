@@ -3,8 +3,9 @@
 import { join } from 'node:path';
 import { readResults } from '@sdq/core/results';
 import { useSdqCpu } from '@sdq/kernels-cpu';
-import { exampleEncoder, loadClassifier, predictClasses } from '@sdq/pipeline';
+import { exampleEncoder } from '@sdq/pipeline';
 import { markdownTable } from '@sdq/report';
+import { loadClassifier, predictClasses } from '@sdq/serve';
 import { readSplit } from '@sdq/xglue';
 import { machine } from '../bench/machine.mjs';
 import { inTurn, timed } from '../bench/pairs.mjs';

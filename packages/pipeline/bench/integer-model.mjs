@@ -4,14 +4,8 @@
 import { join } from 'node:path';
 import { sdqCpuInfo, useSdqCpu } from '@sdq/kernels-cpu';
 import { groupByTokens, loadQuantizedModel, loadTokenizer, packBatch } from '@sdq/models';
-import {
-  devSets,
-  exampleEncoder,
-  fakeQuantizedClassifier,
-  loadClassifier,
-  quantizedClassifier,
-  trainableTask,
-} from '@sdq/pipeline';
+import { devSets, exampleEncoder, trainableTask } from '@sdq/pipeline';
+import { fakeQuantizedClassifier, loadClassifier, quantizedClassifier } from '@sdq/serve';
 import * as tf from '@tensorflow/tfjs';
 
 const [folder, name, data, devLimit = 20, turns = 9] = process.argv.slice(2);

@@ -31,8 +31,6 @@ export {
 } from './config/index.ts';
 
 export {
-  type Answer,
-  bestAnswers,
   calibrationBatches,
   type Dataset,
   type DevChunk,
@@ -43,8 +41,6 @@ export {
   loadDataset,
   majorityShare,
   requireHead,
-  type Span,
-  spanWindows,
   trainableTask,
 } from './data/index.ts';
 export {
@@ -59,20 +55,10 @@ export {
 } from './evaluation/index.ts';
 export {
   calibratedModel,
-  dequantizeModel,
-  type ExternalClassifier,
   FINISH_TOLERANCE,
-  fakeQuantizedClassifier,
-  type LoadedClassifier,
-  loadClassifier,
-  logitsOfBatch,
   type PostTrainedClassifier,
   postTrainedClassifier,
   postTrainedModel,
-  predictClasses,
-  predictSpans,
-  type QuantizedClassifier,
-  quantizedClassifier,
   quantizeModel,
 } from './model/index.ts';
 
@@ -85,26 +71,7 @@ export {
   languageIntervals,
 } from './results/index.ts';
 export { FolderLock, isRunFinished, type KnownHashes, type RunEnvironment, run } from './run/index.ts';
-export {
-  loadSavedModel,
-  type Precision,
-  precisionOf,
-  precisionText,
-  type SavedModel,
-} from './saved/index.ts';
-export {
-  answerTexts,
-  type LabelProbabilities,
-  type LoadEncoderOptions,
-  loadEncoder,
-  type ProbableAnswer,
-  type ServedEncoder,
-  type ServingStats,
-  type TextAnswer,
-  type TextError,
-  type TextInput,
-  type TextResult,
-} from './serving/index.ts';
+
 export { type Sweep, type SweepJob, sweepJobs, sweepTests } from './sweep/index.ts';
 
 export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim/index.ts';

@@ -11,15 +11,10 @@ import {
   sitesOf,
   storedBytes,
 } from '@sdq/quantizers';
+import { dequantizeModel, loadClassifier, quantizedClassifier } from '@sdq/serve';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { loadClassifier } from '../src/model/load-classifier.ts';
-import {
-  calibratedModel,
-  dequantizeModel,
-  postTrainedModel,
-  quantizedClassifier,
-} from '../src/model/student.ts';
+import { calibratedModel, postTrainedModel } from '../src/model/student.ts';
 import { tinyModel } from './tiny-task.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'sdq-plans-'));

@@ -6,6 +6,7 @@ import type { RunEvent } from '@sdq/core';
 import { type Results, scoreTable } from '@sdq/core/results';
 import { loadCheckpoint, loadQuantizedModel, loadTokenizer } from '@sdq/models';
 import { evaluationPage, evaluationTable } from '@sdq/report';
+import { loadClassifier, predictClasses } from '@sdq/serve';
 import { readSplit, score, scorePredictions } from '@sdq/xglue';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,9 +14,8 @@ import { reportPage } from '../../report/src/index.ts';
 import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
 import { exampleEncoder } from '../src/data/dataset.ts';
 import { evaluate } from '../src/evaluation/evaluate.ts';
-import { loadClassifier } from '../src/model/load-classifier.ts';
 import type { ObserverRecord } from '../src/model/observer-choice.ts';
-import { predictClasses } from '../src/model/predict.ts';
+
 import { run } from '../src/run/run.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel, writeTinyQuestions } from './tiny-task.ts';

@@ -2,7 +2,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadTokenizer, readMaxLength, requireRows } from '@sdq/models';
 import { OnnxSession, QUANTIZED_FILE, WHOLE_FILE } from '@sdq/onnx';
-import { type EvaluatedModel, loadClassifier } from '@sdq/pipeline';
+import type { EvaluatedModel } from '@sdq/pipeline';
+import { loadClassifier } from '@sdq/serve';
 import { EXPORT_FILE } from '../export/index.ts';
 
 /**

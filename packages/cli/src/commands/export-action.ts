@@ -12,7 +12,7 @@ import {
   writeFileAtomically,
 } from '@sdq/models';
 import { type IntegerForm, QUANTIZED_FILE, WHOLE_FILE, writeOnnx } from '@sdq/onnx';
-import { loadSavedModel, precisionOf, precisionText, type SavedModel } from '@sdq/pipeline';
+import { loadSavedModel, precisionOf, precisionText, type SavedModel } from '@sdq/serve';
 import {
   baseName,
   type CardFacts,

@@ -1,4 +1,5 @@
-import { answerTexts, type EvaluatedModel, type TextInput, type TextResult } from '@sdq/pipeline';
+import type { EvaluatedModel } from '@sdq/pipeline';
+import { answerTexts, type TextInput, type TextResult } from '@sdq/serve';
 import { loadModel, selectBackend } from '../backends/index.ts';
 import type { CommonFlags } from '../flags/index.ts';
 import { type InputLine, inputLines, TerminalReporter } from '../terminal/index.ts';

@@ -6,7 +6,8 @@ import {
   type HeadKind,
   packBatch,
 } from '@sdq/models';
-import { type DevSet, type ExternalClassifier, logitsOfBatch } from '@sdq/pipeline';
+import type { DevSet } from '@sdq/pipeline';
+import { type ExternalClassifier, logitsOfBatch } from '@sdq/serve';
 
 const TOKENS_PER_BATCH = 1024;
 

@@ -1,5 +1,6 @@
 import { METHODS, type Results } from '@sdq/core/results';
-import { type Precision, resolveRunConfig } from '@sdq/pipeline';
+import { resolveRunConfig } from '@sdq/pipeline';
+import type { Precision } from '@sdq/serve';
 import { expect, it } from 'vitest';
 import { baseName, type CardFacts, modelCard } from './model-card.ts';
 

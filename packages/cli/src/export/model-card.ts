@@ -12,7 +12,7 @@ import {
   zeroShotName,
 } from '@sdq/core/results';
 import type { HeadKind } from '@sdq/models';
-import { type Precision, precisionText } from '@sdq/pipeline';
+import { type Precision, precisionText } from '@sdq/serve';
 
 /** What the card of an exported model tells. */
 export interface CardFacts {

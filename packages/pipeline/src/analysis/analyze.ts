@@ -12,8 +12,9 @@ import {
   siteSensitivity,
   sitesOf,
 } from '@sdq/quantizers';
+import { dequantizeModel, studentPlan } from '@sdq/serve';
 import { devSets } from '../data/index.ts';
-import { calibratedModel, dequantizeModel, studentPlan } from '../model/index.ts';
+import { calibratedModel } from '../model/index.ts';
 
 import { type FineTunedOptions, loadFineTuned } from './fine-tuned.ts';
 

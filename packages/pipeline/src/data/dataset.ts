@@ -1,6 +1,7 @@
 import { listed, SdqError } from '@sdq/core';
 import { IGNORED_LABEL } from '@sdq/kernels';
 import type { EncodedExample, Head, HeadKind, Tokenizer } from '@sdq/models';
+import { noHead, spanWindows } from '@sdq/serve';
 import {
   type DataNote,
   type Example,
@@ -14,9 +15,8 @@ import {
   taskLabels,
 } from '@sdq/xglue';
 import type { RunConfig } from '../config/index.ts';
-import { noHead } from '../saved/index.ts';
 import { holdOut, sharedText } from './held-out.ts';
-import { spanWindows } from './spans.ts';
+
 import { type TeacherLabels, teacherLabels } from './teacher-labels.ts';
 
 /** Some examples of a dev set: as read, and as token ids. */

@@ -19,4 +19,3 @@ export {
   trainableTask,
 } from './dataset.ts';
 export { devSetHash } from './dev-set-hash.ts';
-export { type Answer, bestAnswers, bestSpans, type Span, spanWindows } from './spans.ts';

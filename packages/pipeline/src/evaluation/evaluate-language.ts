@@ -1,14 +1,7 @@
 import type { Classifier } from '@sdq/models';
+import { bestAnswers, type ExternalClassifier, predictClasses, predictSpans } from '@sdq/serve';
 import { joinTallies, type Predictions, scoreOf, type Tally, type Task, tally } from '@sdq/xglue';
-import {
-  bestAnswers,
-  cutExamples,
-  type Dataset,
-  type DevChunk,
-  type DevSet,
-  tokenCount,
-} from '../data/index.ts';
-import { type ExternalClassifier, predictClasses, predictSpans } from '../model/index.ts';
+import { cutExamples, type Dataset, type DevChunk, type DevSet, tokenCount } from '../data/index.ts';
 
 /** What a model does on the dev set of one language. */
 export interface LanguageEvaluation {

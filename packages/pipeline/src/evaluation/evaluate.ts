@@ -1,10 +1,10 @@
 import type { Reporter } from '@sdq/core';
 import { type Evaluation, type ModelScores, meanScore } from '@sdq/core/results';
 import type { Classifier } from '@sdq/models';
+import { type ExternalClassifier, type LoadedClassifier, loadClassifier } from '@sdq/serve';
 import { NoteCounter, type Predictions, type SplitName } from '@sdq/xglue';
 import { textLength } from '../config/index.ts';
 import { devSets, exampleEncoder, missingLanguages, requireHead, trainableTask } from '../data/index.ts';
-import { type ExternalClassifier, type LoadedClassifier, loadClassifier } from '../model/index.ts';
 import {
   averageInterval,
   compareAverage,

@@ -1,6 +1,6 @@
 import type { FinishCheck } from '@sdq/core/results';
 import type { Classifier, EncoderBatch } from '@sdq/models';
-import { logitsOfBatch, rowArgMax } from './predict.ts';
+import { logitsOfBatch, rowArgMax } from '@sdq/serve';
 
 /** Logits and the number of their columns. */
 type BatchLogits = Awaited<ReturnType<typeof logitsOfBatch>>;

@@ -1,6 +1,6 @@
 import type { Batch, Classifier, QuantizedModel } from '@sdq/models';
+import { quantizedClassifier } from '@sdq/serve';
 import { logitDistance, logitsOn } from './finish-check.ts';
-import { quantizedClassifier } from './student.ts';
 
 /** Which calibration observer set the ranges of activations. */
 export type ObserverChoice = 'min-max' | 'percentile';

@@ -14,14 +14,10 @@ import {
   tensorsFrom,
 } from '@sdq/models';
 import { createPlan, FakeQuantizedOps, quantize, resolvePlan, sitesOf } from '@sdq/quantizers';
+import { fakeQuantizedClassifier, quantizedClassifier } from '@sdq/serve';
 import * as tf from '@tensorflow/tfjs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  calibratedModel,
-  fakeQuantizedClassifier,
-  postTrainedModel,
-  quantizedClassifier,
-} from './student.ts';
+import { calibratedModel, postTrainedModel } from './student.ts';
 
 /** The vocabulary of the models, and the most tokens of a sequence. */
 const [PIECES, LONGEST] = [120, 22];

@@ -38,6 +38,7 @@ import {
   writeFileAtomically,
 } from '@sdq/models';
 import { createPlan, type ResolvedPlan, resolvePlan, type SiteRanges, sitesOf } from '@sdq/quantizers';
+import { quantizedClassifier } from '@sdq/serve';
 import { type TrainingRecipe, tensorBoardReporter } from '@sdq/trainer';
 import {
   distillationOf,
@@ -64,7 +65,6 @@ import {
   type ObserverChoice,
   type ObserverRecord,
   observerRecord,
-  quantizedClassifier,
   quantizeModel,
 } from '../model/index.ts';
 

@@ -18,6 +18,7 @@ import {
   type SiteRanges,
   sitesOf,
 } from '@sdq/quantizers';
+import { quantizedClassifier } from '@sdq/serve';
 import {
   parsePtqRecipe,
   plainObserver,
@@ -34,7 +35,6 @@ import {
   type ObserverRecord,
   type PostTrainedClassifier,
   postTrainedClassifier,
-  quantizedClassifier,
   quantizeModel,
 } from '../model/index.ts';
 

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { familyOf, loadTokenizer, packBatch, saveQuantizedModel, tensorsFrom, wordTable } from '@sdq/models';
 import { createPlan, productQuantize, productRows, resolvePlan, sitesOf } from '@sdq/quantizers';
+import { loadClassifier, loadSavedModel } from '@sdq/serve';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { recorder } from '../../test/recorder.ts';
 import { writeTinyModel } from '../../test/tiny-task.ts';
-import { loadClassifier } from '../model/load-classifier.ts';
 import { quantizeModel } from '../model/student.ts';
-import { loadSavedModel } from '../saved/saved-model.ts';
+
 import { trim } from './trim.ts';
 
 let root: string;

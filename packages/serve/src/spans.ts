@@ -1,5 +1,15 @@
 import type { EncodedExample, SpanWindow, Tokenizer } from '@sdq/models';
-import type { SpanExample } from '@sdq/xglue';
+
+/** A question, the context to answer it from, and the answers that are known. */
+export interface QuestionExample {
+  readonly question: string;
+  readonly context: string;
+  readonly answers: readonly {
+    readonly text: string;
+    /** In UTF-16 units of the context. */
+    readonly start: number;
+  }[];
+}
 
 /** A part of a context that may answer its question. */
 export interface Span {
@@ -33,7 +43,7 @@ const NO_ANSWER_ROW = 0;
  */
 export function spanWindows(
   tokenizer: Tokenizer,
-  { question, context, answers }: SpanExample,
+  { question, context, answers }: QuestionExample,
   maxLength: number,
 ): EncodedExample[] {
   const windows = tokenizer.encodeWindows(question, context, maxLength, Math.floor(maxLength / 3));

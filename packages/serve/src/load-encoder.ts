@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { SdqError } from '@sdq/core';
 import { type Head, isQuantizedModel, readConfig } from '@sdq/models';
 import { Piscina } from 'piscina';
-import { noHead } from '../saved/index.ts';
 import type { TextInput, TextResult } from './answer-texts.ts';
+import { noHead } from './saved-model.ts';
 import type { ServingReply, ServingWorkerData } from './serving-worker.ts';
 
 /** How a model is served. */
@@ -67,7 +67,7 @@ const NANOSECONDS_A_MS = 1e6;
  *
  * @example
  * ```ts
- * import { loadEncoder } from '@sdq/pipeline';
+ * import { loadEncoder } from '@sdq/serve';
  *
  * async function label(folder: string, texts: string[], signal: AbortSignal) {
  *   const encoder = await loadEncoder(folder);
@@ -219,6 +219,6 @@ function resultsOf(reply: ServingReply): TextResult[] {
 /** The worker is run as built, from the sources too: a thread of Node 20 loads JavaScript only. */
 function worker(): { filename: string; execArgv?: string[] } {
   const fromSources = import.meta.url.endsWith('.ts');
-  const file = fromSources ? '../../dist/serving-worker.js' : './serving-worker.js';
+  const file = fromSources ? '../dist/serving-worker.js' : './serving-worker.js';
   return { filename: fileURLToPath(new URL(file, import.meta.url)), ...(fromSources && { execArgv: [] }) };
 }

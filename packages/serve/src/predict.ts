@@ -7,7 +7,7 @@ import {
   packBatch,
 } from '@sdq/models';
 import * as tf from '@tensorflow/tfjs';
-import { bestSpans, type Span } from '../data/index.ts';
+import { bestSpans, type Span } from './spans.ts';
 
 const TOKENS_PER_BATCH = 2048;
 

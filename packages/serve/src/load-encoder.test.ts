@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { writeTinyModel } from '../../test/tiny-task.ts';
-import { loadClassifier } from '../model/load-classifier.ts';
+import { writeTinyModel } from '../../pipeline/test/tiny-task.ts';
 import { answerTexts } from './answer-texts.ts';
+import { loadClassifier } from './load-classifier.ts';
 import { type LoadEncoderOptions, loadEncoder, type ServedEncoder } from './load-encoder.ts';
 
 let root: string;

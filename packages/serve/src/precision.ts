@@ -50,7 +50,7 @@ function inputsOf(bits: readonly number[], perToken: boolean): Precision['inputs
  *
  * @example
  * ```ts
- * import { precisionText } from '@sdq/pipeline';
+ * import { precisionText } from '@sdq/serve';
  *
  * const matrices = { integers: 76, codebooks: 0, floats: 0 };
  * const inputs = [{ layers: 73, bits: 8, perToken: false }];

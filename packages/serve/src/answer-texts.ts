@@ -1,8 +1,14 @@
 import { SdqError, type SdqErrorCode } from '@sdq/core';
-import type { EncodedExample, Head } from '@sdq/models';
-import { type Answer, bestAnswers, bestSpans, spanWindows } from '../data/index.ts';
-import type { EvaluatedModel } from '../evaluation/index.ts';
-import { type ExampleLogits, exampleLogits, requireFiniteLogits, rowArgMax } from '../model/index.ts';
+import type { Classifier, EncodedExample, Head } from '@sdq/models';
+import type { LoadedClassifier } from './load-classifier.ts';
+import {
+  type ExampleLogits,
+  type ExternalClassifier,
+  exampleLogits,
+  requireFiniteLogits,
+  rowArgMax,
+} from './predict.ts';
+import { type Answer, bestAnswers, bestSpans, spanWindows } from './spans.ts';
 
 /** A text, a pair of texts, or a question and the context to answer it from. */
 export type TextInput =
@@ -59,6 +65,9 @@ export type TextResult = { readonly answer: TextAnswer } | { readonly error: Tex
 
 const N_BEST = 5;
 
+/** What of a model decides how it takes texts. */
+type EncodingModel = Pick<LoadedClassifier, 'tokenizer' | 'head' | 'maxLength'>;
+
 /** A text as the model takes it, and how to read what the model says. */
 interface EncodedText {
   /** One, or the windows of a question. */
@@ -75,7 +84,7 @@ interface EncodedText {
  * tagged as one text.
  */
 export async function answerTexts(
-  model: Pick<EvaluatedModel, 'classify' | 'tokenizer' | 'head' | 'maxLength'>,
+  model: EncodingModel & { readonly classify: Classifier | ExternalClassifier },
   inputs: readonly TextInput[],
 ): Promise<TextResult[]> {
   const encoded = inputs.map((input) => attempt(() => encode(model, requireInput(input))));
@@ -116,15 +125,12 @@ function requireInput(input: unknown): TextInput {
   );
 }
 
-function encode(
-  { tokenizer, head, maxLength }: Pick<EvaluatedModel, 'tokenizer' | 'head' | 'maxLength'>,
-  input: TextInput,
-): EncodedText {
+function encode({ tokenizer, head, maxLength }: EncodingModel, input: TextInput): EncodedText {
   const labels = new Int32Array(0);
   switch (head.kind) {
     case 'question-answering': {
       const { question, context } = asQuestion(input);
-      const example = { kind: 'span', id: '', question, context, answers: [] } as const;
+      const example = { question, context, answers: [] };
       const examples = spanWindows(tokenizer, example, maxLength);
       return {
         examples,

@@ -9,8 +9,9 @@ import {
   type Tokenizer,
   tensorsFrom,
 } from '@sdq/models';
-import { loadSavedModel, precisionOf, precisionText } from '../saved/index.ts';
-import { quantizedClassifier } from './student.ts';
+import { precisionOf, precisionText } from './precision.ts';
+import { quantizedClassifier } from './quantized-classifier.ts';
+import { loadSavedModel } from './saved-model.ts';
 
 /** A saved model, ready to classify. */
 export interface LoadedClassifier {

@@ -1,8 +1,8 @@
 import { workerData } from 'node:worker_threads';
 import { SdqError, type SdqErrorCode } from '@sdq/core';
 import * as tf from '@tensorflow/tfjs';
-import { type LoadedClassifier, loadClassifier } from '../model/index.ts';
 import { answerTexts, type TextInput, type TextResult } from './answer-texts.ts';
+import { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 
 /** What a worker of `loadEncoder` is told. */
 export interface ServingWorkerData {

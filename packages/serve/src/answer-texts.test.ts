@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeTinyModel } from '../../test/tiny-task.ts';
-import { type LoadedClassifier, loadClassifier } from '../model/load-classifier.ts';
+import { writeTinyModel } from '../../pipeline/test/tiny-task.ts';
 import { answerTexts, type TextAnswer, type TextInput } from './answer-texts.ts';
+import { type LoadedClassifier, loadClassifier } from './load-classifier.ts';
 
 let root: string;
 const models: Record<string, LoadedClassifier> = {};
