@@ -55,6 +55,13 @@ it.each(readdirSync(packages))("%s brings none of TensorFlow's native code", (na
 
 const published = readdirSync(packages).filter((name) => !read(join(packages, name)).private);
 
+it('the command brings no Redis client, and no backend for graphics cards', () => {
+  const names = [...installed(join(packages, 'cli'))];
+  expect(names).toContain('@sdq/kernels-cpu');
+  for (const name of ['@sdq/queue', 'bullmq', 'ioredis', '@sdq/kernels-cuda', '@sdq/kernels-webgpu'])
+    expect(names).not.toContain(name);
+});
+
 /** The folder and manifest of each direct dependency of a package. */
 function direct(folder: string): { name: string; folder: string; manifest: Manifest }[] {
   const { dependencies, optionalDependencies } = read(folder);

@@ -71,7 +71,17 @@ export {
   languageIntervals,
 } from './results/index.ts';
 export { FolderLock, isRunFinished, type KnownHashes, type RunEnvironment, run } from './run/index.ts';
-
-export { type Sweep, type SweepJob, sweepJobs, sweepTests } from './sweep/index.ts';
+export {
+  jobsFolder,
+  requireSweepFolder,
+  runLog,
+  runName,
+  type Sweep,
+  type SweepJob,
+  sharedFolder,
+  sweepId,
+  sweepJobs,
+  sweepTests,
+} from './sweep/index.ts';
 
 export { type TrimCoverage, type TrimOptions, type TrimReport, trim } from './trim/index.ts';

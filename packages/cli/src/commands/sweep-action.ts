@@ -6,29 +6,26 @@ import { fetchDefaultCheckpoint, writeFileAtomically } from '@sdq/models';
 import {
   FolderLock,
   isRunFinished,
+  jobsFolder,
   type KnownHashes,
   loadPlugins,
   type Plugins,
   type RunConfig,
+  runLog,
+  runName,
+  sharedFolder,
   sweepJobs,
   sweepTests,
 } from '@sdq/pipeline';
+import type { Failure, QueuedSweep } from '@sdq/queue';
 import { sweepPage, sweepTable } from '@sdq/report';
 import { createJiti } from 'jiti';
 import { NO_MODEL_YET } from '../backends/index.ts';
 import type { CommonFlags } from '../flags/index.ts';
 import { type ConfigFile, pluginsIn } from '../flags/index.ts';
-import {
-  type Failure,
-  jobsFolder,
-  QueuedSweep,
-  runLog,
-  runName,
-  sharedFolder,
-  startRun,
-  wasInterrupted,
-} from '../queue/index.ts';
-import { TerminalReporter, textTable } from '../terminal/index.ts';
+import { optionalPackage } from '../optional-package.ts';
+import { startRun, wasInterrupted } from '../run-process/index.ts';
+import { TerminalReporter, textTable, VERSION } from '../terminal/index.ts';
 
 /** The flags of `sdq sweep`. */
 export interface SweepFlags extends CommonFlags {
@@ -64,7 +61,7 @@ export async function sweepAction(files: readonly string[], flags: SweepFlags): 
       'Runs with plug-ins cannot go on a queue: a worker loads no code that a queue names.',
     );
   }
-  const queue = flags.queue === undefined ? undefined : await QueuedSweep.open(flags.queue, reporter);
+  const queue = flags.queue === undefined ? undefined : await openQueue(flags.queue, reporter);
   try {
     const model = checked.some(({ config }) => config.model === NO_MODEL_YET)
       ? await fetchDefaultCheckpoint({ report: (text) => reporter.message(text) })
@@ -108,6 +105,11 @@ export async function sweepAction(files: readonly string[], flags: SweepFlags): 
   } finally {
     queue?.close();
   }
+}
+
+async function openQueue(url: string, reporter: Reporter): Promise<QueuedSweep> {
+  const { QueuedSweep } = await optionalPackage('@sdq/queue', '--queue', () => import('@sdq/queue'));
+  return QueuedSweep.open(url, VERSION, reporter);
 }
 
 /** What the plug-ins that the runs of an experiment name bring. */

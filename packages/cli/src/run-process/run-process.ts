@@ -1,17 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, fstatSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { writeFileAtomically } from '@sdq/models';
-import type { RunConfig } from '@sdq/pipeline';
+import { jobsFolder, type RunConfig, runLog, runName } from '@sdq/pipeline';
 import { INTERRUPTED } from '../terminal/index.ts';
-
-/** A run that did not end as it should, and where it says why. */
-export interface Failure {
-  readonly name: string;
-  readonly log: string;
-  /** Its own last sentence. */
-  readonly reason: string;
-}
 
 /** How a run's process is started. */
 export interface RunProcessOptions {
@@ -32,26 +24,6 @@ export interface RunProcess {
 
 /** Far more than the last lines of a log. */
 const MAX_TAIL_BYTES = 64 * 1024;
-
-/** Where a sweep keeps what its runs are asked and what they say: beside their folders. */
-export function jobsFolder(config: RunConfig): string {
-  return join(dirname(config.out), 'jobs');
-}
-
-/** Where the runs of a sweep that go one after another keep what they have in common. */
-export function sharedFolder(config: RunConfig): string {
-  return join(dirname(config.out), 'shared');
-}
-
-/** The name of a run, which is that of its folder. */
-export function runName(config: RunConfig): string {
-  return basename(config.out);
-}
-
-/** The file that a run's output goes to. */
-export function runLog(config: RunConfig): string {
-  return join(jobsFolder(config), `${runName(config)}.log`);
-}
 
 /** Whether a process ended because a signal asked it to. */
 export function wasInterrupted(code: number | NodeJS.Signals): boolean {

@@ -1,7 +1,6 @@
 import { SdqError } from '@sdq/core';
 import type { RunConfig } from '@sdq/pipeline';
 import type { Queue } from 'bullmq';
-import { VERSION } from '../terminal/index.ts';
 
 /** The name and the prefix of sdq's queue in Redis. */
 export const QUEUE = 'runs';
@@ -93,17 +92,18 @@ export async function openQueue({ url }: RedisServer): Promise<{ queue: Queue; d
 /**
  * What a job of the queue holds; whether the configuration is one is for the run to say.
  *
+ * @param here - the version of sdq that is to do it
  * @throws SdqError `unavailable` for a job of another version, `bad-data` for what is no run
  */
-export function readQueuedRun(data: unknown): QueuedRun {
+export function readQueuedRun(data: unknown, here: string): QueuedRun {
   const { version, sweep, config, ...rest } = (data ?? {}) as Partial<QueuedRun>;
   if ([version, sweep, config?.out, config?.model].some((text) => typeof text !== 'string')) {
     throw new SdqError('bad-data', 'The queue holds a job that no sdq sweep put there: use another Redis.');
   }
-  if (version !== VERSION) {
+  if (version !== here) {
     throw new SdqError(
       'unavailable',
-      `The run ${config!.out} in the queue is of sdq ${version}, and this is ${VERSION}: install that version here, or give the sweep's command again with this one.`,
+      `The run ${config!.out} in the queue is of sdq ${version}, and this is ${here}: install that version here, or give the sweep's command again with this one.`,
     );
   }
   return { version, sweep: sweep!, config: config!, fetchesModel: rest.fetchesModel === true };

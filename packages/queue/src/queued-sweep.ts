@@ -2,12 +2,9 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { type Reporter, SdqError } from '@sdq/core';
-import { isRunFinished, type KnownHashes, type RunConfig } from '@sdq/pipeline';
+import { isRunFinished, type KnownHashes, type RunConfig, runLog, runName, sweepId } from '@sdq/pipeline';
 import type { Job, Queue } from 'bullmq';
-import { VERSION } from '../terminal/index.ts';
 import { openQueue, type QueuedRun, reachRedis } from './run-queue.ts';
-import { sweepId } from './sweep-id.ts';
-import { type Failure, runLog, runName } from './sweep-run.ts';
 
 /** A run whose worker broke is tried so often; one that says itself what is wrong with it is not tried again. */
 const ATTEMPTS = 3;
@@ -19,6 +16,14 @@ const LOOK_MILLISECONDS = 1000;
 const MILLISECONDS_PER_RUN = 5;
 /** A network folder may show late what another machine wrote. */
 const RESULTS_MILLISECONDS = 60_000;
+
+/** A run that did not end as it should, and where it says why. */
+export interface Failure {
+  readonly name: string;
+  readonly log: string;
+  /** Its own last sentence. */
+  readonly reason: string;
+}
 
 /** A run of a sweep as the queue knows it. */
 interface Entry {
@@ -39,14 +44,19 @@ export class QueuedSweep {
     private readonly queue: Queue,
     private readonly disconnect: () => void,
     private readonly address: string,
+    private readonly version: string,
     private readonly reporter: Reporter,
   ) {}
 
-  /** @throws SdqError as {@link reachRedis} */
-  static async open(url: string, reporter: Reporter): Promise<QueuedSweep> {
+  /**
+   * @param url - of a Redis server, as redis://HOST:6379
+   * @param version - of sdq: workers of another version take none of these runs
+   * @throws SdqError 'bad-option' for what is no address, 'unavailable' when there is no server, or too old a one
+   */
+  static async open(url: string, version: string, reporter: Reporter): Promise<QueuedSweep> {
     const server = await reachRedis(url);
     const { queue, disconnect } = await openQueue(server);
-    const sweep = new QueuedSweep(queue, disconnect, server.address, reporter);
+    const sweep = new QueuedSweep(queue, disconnect, server.address, version, reporter);
     let told = '';
     queue.on('error', ({ message }) => {
       if (message !== told) reporter.message(`Redis at ${server.address}: ${message}`);
@@ -70,7 +80,7 @@ export class QueuedSweep {
       const entry: Entry = {
         id: `${sweep}_${runName(config)}`,
         data: JSON.parse(
-          JSON.stringify({ version: VERSION, sweep, config, fetchesModel: fetchesModel(config) }),
+          JSON.stringify({ version: this.version, sweep, config, fetchesModel: fetchesModel(config) }),
         ) as QueuedRun,
       };
       this.entries.set(config.out, entry);

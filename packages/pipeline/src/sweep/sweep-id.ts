@@ -3,8 +3,8 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SdqError } from '@sdq/core';
 import { writeFileAtomically } from '@sdq/models';
-import type { RunConfig } from '@sdq/pipeline';
-import { jobsFolder } from './sweep-run.ts';
+import type { RunConfig } from '../config/index.ts';
+import { jobsFolder } from './run-folders.ts';
 
 /**
  * What the folder of a sweep is known by, made when it is first asked for: by it a worker sees that the folder it has under

@@ -1,0 +1,1 @@
+export { type RunProcess, startRun, wasInterrupted } from './run-process.ts';

@@ -1,0 +1,3 @@
+import { library } from '../../tooling/ci/tsup.ts';
+
+export default library();
