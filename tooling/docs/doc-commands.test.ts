@@ -253,7 +253,7 @@ async function sdq(args: readonly string[], input: string) {
   const err = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   const stdin = vi
     .spyOn(process, 'stdin', 'get')
-    .mockReturnValue(Readable.from([input]) as typeof process.stdin);
+    .mockReturnValue(Readable.from([Buffer.from(input)]) as typeof process.stdin);
   const argv = process.argv;
   // What a sweep starts its runs with.
   process.argv = [process.execPath, join(root, 'packages/cli/dist/main.js')];

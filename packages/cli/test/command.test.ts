@@ -39,7 +39,7 @@ const run = (...more: string[]) => {
     'run',
     ...[...flags].flat(),
     '--epochs',
-    '8',
+    '16',
     '--learning-rate',
     '0.005',
     '--tokens-per-batch',
@@ -52,7 +52,10 @@ describe('sdq run, evaluate and predict', () => {
     const { status, stdout, stderr } = run();
     expect(stderr).not.toMatch(/TensorFlow.js in Node/);
     expect(status).toBe(0);
-    expect(stdout).toMatch(/ +fp32 teacher +PTQ min-max +PTQ percentile +QAT +SDQ \(Att-KLD\)\n/);
+    expect(stdout.replace(' (best PTQ)', '')).toMatch(
+      / +fp32 teacher +PTQ min-max +PTQ percentile +PTQ mse +PTQ dynamic +QAT +SDQ \(Att-KLD\)\n/,
+    );
+    expect(stdout.match(/\(best PTQ\)/g)).toHaveLength(1);
     expect(stdout).toMatch(/Training: \d+ tokens\/s; peak memory [\d.]+ MB; .* in all/);
     const { scores } = JSON.parse(readFileSync(join(out, 'results.json'), 'utf8'));
 
@@ -158,7 +161,7 @@ describe('sdq run, evaluate and predict', () => {
 
     const run = sdq([
       ...['run', '--task', 'NC', '--xglue', data, '--model', join(out, 'teacher'), '--out', mixed],
-      ...['--plan', plan, '--methods', 'ptq', '--epochs', '1', '--quiet', '--json'],
+      ...['--plan', plan, '--methods', 'ptq', '--ptq', 'min-max', '--epochs', '1', '--quiet', '--json'],
     ]);
     expect(run.status).toBe(0);
     const results = JSON.parse(run.stdout);
