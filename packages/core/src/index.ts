@@ -32,5 +32,6 @@ export type {
 export { hash32, Random, type RandomState } from './random.ts';
 export type { Reporter, RunEvent } from './reporter.ts';
 export { type LayerRole, partOf, ROLES, type Role, type RoleOf } from './roles.ts';
+export type { Stage } from './stage.ts';
 export { type TapPoint, type TapRole, tapKey } from './taps.ts';
 export { yieldToEvents } from './yield-to-events.ts';

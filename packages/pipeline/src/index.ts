@@ -70,7 +70,9 @@ export {
   type LanguageTallies,
   languageIntervals,
 } from './results/index.ts';
-export { FolderLock, isRunFinished, type KnownHashes, type RunEnvironment, run } from './run/index.ts';
+export { isRunFinished, type KnownHashes, run } from './run/index.ts';
+export { FolderLock } from './run-folder/index.ts';
+export type { RunEnvironment } from './stages/index.ts';
 export {
   jobsFolder,
   requireSweepFolder,

@@ -16,8 +16,8 @@ import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { type RunOptions, resolveRunConfig } from '../src/config/run-config.ts';
 import { isRunFinished } from '../src/run/finished-run.ts';
-import { FolderLock } from '../src/run/folder-lock.ts';
 import { run } from '../src/run/run.ts';
+import { FolderLock } from '../src/run-folder/folder-lock.ts';
 import { recorder } from './recorder.ts';
 import { writeTinyData, writeTinyModel } from './tiny-task.ts';
 

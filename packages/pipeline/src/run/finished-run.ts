@@ -4,10 +4,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { modelHash, readConfig, readMaxLength, sha256OfFile } from '@sdq/models';
 import { taskFiles } from '@sdq/xglue';
 import { loadPlugins, pluginsHash, type RunConfig } from '../config/index.ts';
-import { CONFIG_FILE, readJson, readRunConfig, runDifferences, STAGES_FILE } from './run-folder.ts';
-
-/** In a run folder: the SHA-256 of the files that the run read, by what they are. */
-export const SOURCES_FILE = 'sources.json';
+import {
+  CONFIG_FILE,
+  readJson,
+  readRunConfig,
+  runDifferences,
+  SOURCES_FILE,
+  STAGES_FILE,
+} from '../run-folder/index.ts';
 
 /** Hashes of files by their real paths, so that what many runs read is read once. */
 export type KnownHashes = Map<string, Promise<string>>;

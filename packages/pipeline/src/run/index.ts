@@ -1,3 +1,2 @@
 export { isRunFinished, type KnownHashes } from './finished-run.ts';
-export { FolderLock } from './folder-lock.ts';
-export { type RunEnvironment, run } from './run.ts';
+export { run } from './run.ts';

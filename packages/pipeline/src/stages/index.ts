@@ -1,5 +1,11 @@
-export { fineTuning } from './fine-tuning.ts';
-export { PostTrainer } from './post-trainer.ts';
-export { planBesideProducts, trainProducts } from './product-training.ts';
-export { quantizedTraining } from './quantized-training.ts';
-export { type ModelStep, type StageTraining, trainModel } from './train-model.ts';
+export { calibrate, postTrainerFor } from './calibration.ts';
+export { Lazy } from './lazy.ts';
+export { quantizingStage } from './quantizing-stage.ts';
+export type {
+  RunContext,
+  RunEnvironment,
+  RunSettings,
+  RunStage,
+} from './run-context.ts';
+export { planFor, TEACHER, teacherOrStart, teacherStage } from './teacher-stage.ts';
+export { writeResults } from './write-results.ts';

@@ -19,6 +19,8 @@ import { PATH_OPTIONS, type StageInputs } from './stage-inputs.ts';
 
 export const CONFIG_FILE = 'config.json';
 export const STAGES_FILE = 'stages.json';
+/** The SHA-256 of the files that the run read, by what they are. */
+export const SOURCES_FILE = 'sources.json';
 const RESULT_FILES = ['results.json', 'report.html'];
 /** In the folder of a stage's checkpoints: what it is computed from, and the seconds that it took so far. */
 const INPUTS_FILE = 'inputs.json';
@@ -42,6 +44,9 @@ export interface StageRecord {
   /** The hash of the model that it saved: of the teacher, or of the student where the run keeps that of this stage. */
   readonly model?: string;
 }
+
+/** What a stage itself knows of its record. */
+export type StageOutcome = Omit<StageRecord, 'seconds' | 'peakMemoryBytes' | 'inputs'>;
 
 /** A stage that is under way. */
 interface UnderWay {

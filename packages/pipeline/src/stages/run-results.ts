@@ -18,7 +18,7 @@ import { ptqChoice, type RunConfig, savedPtq } from '../config/index.ts';
 import { cutExamples, type Dataset, type DevSet, goldOf, majorityShare, sumOver } from '../data/index.ts';
 import { significanceOf } from '../evaluation/index.ts';
 import { mapValues, VERSION } from '../results/index.ts';
-import type { RunFolder } from './run-folder.ts';
+import type { RunFolder } from '../run-folder/index.ts';
 
 /** The method whose student is saved: the most elaborate one that was asked for, now or before. */
 export function studentMethod(config: RunConfig, { stages }: Pick<RunFolder, 'stages'>): Method {
