@@ -13,7 +13,7 @@ use([LineChart, GridComponent, LegendComponent, TitleComponent]);
 
 // Colours that people with any colour vision tell apart, on white and on black.
 const LOOK = {
-  ptqMinMax: { color: '#7a7a7a', symbol: 'triangle' },
+  'ptq-min-max': { color: '#7a7a7a', symbol: 'triangle' },
   qat: { color: '#D55E00', symbol: 'diamond' },
   qnat: { color: '#B07AA1', symbol: 'rect' },
   sdq: { color: '#2E8BC9', symbol: 'circle' },
