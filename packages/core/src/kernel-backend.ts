@@ -10,13 +10,13 @@ export interface BackendStatus {
   readonly advice?: string;
 }
 
-/** What a machine can do at most: the rates that kernels are compared with. */
+/** What a machine can do at most, measured with all threads: the rates that kernels are compared with. */
 export interface BackendPeaks {
-  /** 1e9 float32 operations a second; a multiply-add counts as two. */
+  /** 1e9 float32 operations a second from registers; a multiply-add counts as two. */
   readonly f32Gflops: number;
-  /** 1e9 operations a second on 8-bit integers; a multiply-add counts as two. */
+  /** 1e9 operations a second on 8-bit integers from registers; a multiply-add counts as two. */
   readonly int8Gops: number;
-  /** 1e9 bytes of memory traffic a second. */
+  /** 1e9 bytes a second, read and written together, of arrays that no cache holds. */
   readonly memoryGigabytes: number;
 }
 

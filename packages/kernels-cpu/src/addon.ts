@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { type AffineGrid, SdqError } from '@sdq/core';
+import { type AffineGrid, type BackendPeaks, SdqError } from '@sdq/core';
 import { damageOf } from './damaged-file.ts';
 
 type Floats = Float32Array;
@@ -21,16 +21,6 @@ export interface AddonQuantizedWeight {
   quantize(weight: Floats, levels: number): boolean;
   /** Gives the memory back. */
   free(): void;
-}
-
-/** What the machine can do at most with all threads of the kernels: measured, not computed. */
-export interface SdqCpuPeaks {
-  /** 1e9 float32 operations a second from registers; a multiply-add counts as two. */
-  readonly f32Gflops: number;
-  /** 1e9 operations a second on 8-bit integers from registers; a multiply-add counts as two. */
-  readonly int8Gops: number;
-  /** 1e9 bytes a second, read and written together, of arrays that no cache holds. */
-  readonly memoryGigabytes: number;
 }
 
 /** Which instructions and how many threads the kernels use. */
@@ -210,7 +200,7 @@ export interface Addon {
   ): void;
   squaredError(teacher: Floats, student: Floats): number;
   squaredErrorGrad(teacher: Floats, student: Floats, factor: number, out: Floats): void;
-  peaks(): SdqCpuPeaks;
+  peaks(): BackendPeaks;
   fakeQuantize(x: Floats, scale: number, low: number, high: number, out: Floats): boolean;
   fakeQuantizeGrad(x: Floats, dy: Floats, scale: number, low: number, high: number, dx: Floats): void;
   fakeQuantizeMask(x: Floats, scale: number, low: number, high: number, dx: Floats): void;

@@ -1,6 +1,7 @@
+import type { BackendPeaks } from '@sdq/core';
 import { registerHostKernels } from '@sdq/kernels';
 import * as tf from '@tensorflow/tfjs';
-import { loadAddon, type SdqCpuInfo, type SdqCpuPeaks } from './addon.ts';
+import { loadAddon, type SdqCpuInfo } from './addon.ts';
 import { BACKEND, createBackend } from './backend.ts';
 import { nativeHostKernels } from './native-host-kernels.ts';
 import { registerSdqKernels } from './sdq-kernels.ts';
@@ -66,6 +67,6 @@ export function sdqCpuInfo(): SdqCpuInfo {
  * sdqCpuPeaks().f32Gflops > 0; // true
  * ```
  */
-export function sdqCpuPeaks(): SdqCpuPeaks {
+export function sdqCpuPeaks(): BackendPeaks {
   return loadAddon().peaks();
 }

@@ -4,7 +4,7 @@ import { CachedTeacher, teacherSignal } from '@sdq/distillation';
 import type { Batch, EncoderModel } from '@sdq/models';
 import { distillationOf } from '../config/index.ts';
 import type { TeacherLoss } from './quantized-training.ts';
-import { type RunSettings, sharedFolder } from './run-context.ts';
+import { type RunSettings, teacherSharedFolder } from './run-context.ts';
 import { TEACHER } from './teacher-stage.ts';
 
 /** What a method learns from the teacher, live or from the cache that all methods of the run share; undefined for nothing. */
@@ -26,7 +26,7 @@ export async function distilledTeacher(
     folder: folder.file(TEACHER),
     reader: loss,
     examples: dataset.train,
-    path: join(sharedFolder(settings) ?? folder.path, 'teacher-cache', 'signal.cache'),
+    path: join(teacherSharedFolder(settings) ?? folder.path, 'teacher-cache', 'signal.cache'),
     maxBytes: teacherCache.bytes,
     type: teacherCache.type,
     backend: environment.backend,

@@ -79,6 +79,6 @@ export function requireNoInterruption({ signal }: RunEnvironment, doing: string)
 }
 
 /** The folder of what runs of a given teacher share; a teacher that is trained here is this run's alone. */
-export function sharedFolder({ config, environment }: RunSettings): string | undefined {
+export function teacherSharedFolder({ config, environment }: RunSettings): string | undefined {
   return config.teacher === undefined ? undefined : environment.shared;
 }

@@ -15,7 +15,7 @@ import {
 import { createPlan, type ResolvedPlan, resolvePlan, sitesOf } from '@sdq/quantizers';
 import { requireDistillable } from '../config/index.ts';
 import { fineTuning } from './fine-tuning.ts';
-import { type RunContext, type RunSettings, type RunStage, sharedFolder } from './run-context.ts';
+import { type RunContext, type RunSettings, type RunStage, teacherSharedFolder } from './run-context.ts';
 import { scoreVersion } from './scoring.ts';
 import { sharedScores } from './shared-scores.ts';
 import { stageTraining } from './stage-training.ts';
@@ -91,7 +91,7 @@ async function fineTuned(context: RunContext, start: EncoderModel) {
 
 function score(context: RunContext, model: EncoderModel): Promise<LanguageScores> {
   const { dataset, folder, environment } = context;
-  const shared = sharedFolder(context);
+  const shared = teacherSharedFolder(context);
   const scored = () => scoreVersion(context, 'fp32', 'fp32', floatClassifier(model));
   if (shared === undefined) return scored();
   const teacher = folder.file(TEACHER);
